@@ -1,0 +1,65 @@
+// Package httpapi is holt's HTTP interface: it turns requests into transactions and reads, and results into answers.
+//
+// It promises that every error is a problem+json with one of wire's codes, that the three outcomes of a write (done, not
+// done, unknown) are never mixed up, and that no request, however slow, large or broken, holds more than the named limits.
+// It does not know how the tree is replicated: the interfaces below are all it needs, and cmd joins them to what there is.
+package httpapi
+
+import (
+	"context"
+
+	"holt/raftfsm/znode"
+)
+
+// Proposer carries out transactions.
+type Proposer interface {
+	// Propose carries txn out on the whole cluster and gives its result once this member's own state holds it.
+	// Errors are those of package command: ErrUnknown says that txn may still be carried out, every other that it was
+	// not and will not be. When ctx ends first, the error is ErrUnknown, or ErrNoLeader if it was never proposed.
+	// The transaction must be valid and not change afterwards.
+	Propose(ctx context.Context, txn *znode.Txn) (*znode.Result, error)
+}
+
+// Reader gives states to read from. None of its calls blocks a write or another read.
+type Reader interface {
+	// State is this member's own, however old, without waiting for anyone; command.ErrBehind while the member has not
+	// yet caught up for the first time since its start.
+	State() (*znode.State, error)
+	// StateAt is a state of at least zxid, waited for until ctx ends (command.ErrBehind then).
+	StateAt(ctx context.Context, zxid znode.Zxid) (*znode.State, error)
+	// Linearizable is a state that holds every write acknowledged by any member before the call. It needs a quorum:
+	// command.ErrNoLeader when ctx ends first.
+	Linearizable(ctx context.Context) (*znode.State, error)
+}
+
+// Cluster says who the members are and how they are. It never waits.
+type Cluster interface {
+	Status() Status
+	// Checks are what /readyz and /livez report, in a fixed order.
+	Checks() []Check
+}
+
+// Status is the cluster as this member knows it.
+type Status struct {
+	Name    string // this member's
+	Leader  string // "" while there is none
+	Term    uint64
+	Zxid    znode.Zxid
+	Members []Member
+}
+
+// Member is one server of the cluster.
+type Member struct {
+	ID       string
+	RaftAddr string // host:port
+	URL      string // for clients; "" while it is not known
+	Voter    bool
+}
+
+// Check is one reason to be ready or not.
+type Check struct {
+	Name   string
+	OK     bool
+	Live   bool   // whether it counts for /livez too
+	Detail string // for people
+}

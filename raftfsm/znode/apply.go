@@ -1,0 +1,92 @@
+package znode
+
+// step carries out one op at zxid z. The order in which refusals are looked for is ZooKeeper's (PrepRequestProcessor):
+// arguments, parent, path, existence, version, children.
+func (m *Machine) step(op *Op, z Zxid) OpResult {
+	switch op.Kind {
+	case Create:
+		return m.create(op, z)
+	case Put:
+		if n := m.tree.Get(op.Path); n != nil {
+			return m.setData(op, n, z)
+		}
+		return m.create(op, z)
+	case Set:
+		if n := m.tree.Get(op.Path); n != nil {
+			return m.setData(op, n, z)
+		}
+		return refused(NoNode, op.Path, nil)
+	case Delete:
+		return m.delete(op, z)
+	case Check:
+		return m.check(op)
+	}
+	// The command was decoded and validated: this is a bug, and going on would let members differ.
+	panic("znode: apply of an unknown kind of op: " + op.Kind.String())
+}
+
+func refused(c Code, p Path, n *Node) OpResult { return OpResult{Code: c, Path: p, Node: n} }
+
+func (m *Machine) create(op *Op, z Zxid) OpResult {
+	p := op.Path
+	if p.IsRoot() && !op.Mode.Sequential() {
+		return refused(NodeExists, p, m.tree.Get(p))
+	}
+	parent := m.tree.Get(p.Parent())
+	if parent == nil {
+		return refused(NoNode, p.Parent(), nil)
+	}
+	if op.Mode.Sequential() {
+		p = op.Prefix().Numbered(parent.nextNumber())
+	}
+	if n := m.tree.Get(p); n != nil {
+		return refused(NodeExists, p, n)
+	}
+	n := newNode(p, op.Data)
+	n.czxid, n.mzxid, n.ctime, n.mtime = z, z, m.time, m.time
+	m.put(n)
+	m.put(parent.withChild(+1, z))
+	return OpResult{Node: n, Created: true}
+}
+
+func (m *Machine) setData(op *Op, n *Node, z Zxid) OpResult {
+	if !n.fits(op.If) {
+		return refused(BadVersion, op.Path, n)
+	}
+	n = n.withData(op.Data, z, m.time)
+	m.put(n)
+	return OpResult{Node: n}
+}
+
+func (m *Machine) delete(op *Op, z Zxid) OpResult {
+	if op.Path.IsRoot() {
+		return refused(BadArguments, op.Path, nil)
+	}
+	n := m.tree.Get(op.Path)
+	switch {
+	case n == nil:
+		return refused(NoNode, op.Path, nil)
+	case !n.fits(op.If):
+		return refused(BadVersion, op.Path, n)
+	case n.NumChildren() > 0:
+		return refused(NotEmpty, op.Path, n)
+	}
+	m.remove(n)
+	m.put(m.tree.Get(op.Path.Parent()).withChild(-1, z))
+	return OpResult{Node: n}
+}
+
+func (m *Machine) check(op *Op) OpResult {
+	n := m.tree.Get(op.Path)
+	switch {
+	case op.Absent && n != nil:
+		return refused(NodeExists, op.Path, n)
+	case op.Absent:
+		return OpResult{}
+	case n == nil:
+		return refused(NoNode, op.Path, nil)
+	case !n.fits(op.If):
+		return refused(BadVersion, op.Path, n)
+	}
+	return OpResult{Node: n}
+}

@@ -1,0 +1,29 @@
+package znode
+
+// Code is how an op ended: OK, or why it was refused. The set is closed; String is the name on the wire.
+type Code uint8
+
+// The codes, with the names ZooKeeper gives them in lower case.
+const (
+	OK         Code = iota
+	RolledBack      // not tried, or undone, because another op of the transaction was refused
+	BadArguments
+	NoNode
+	NodeExists
+	BadVersion
+	NotEmpty
+	NoChildrenForEphemerals
+	codes // how many there are
+)
+
+var codeNames = [codes]string{
+	OK: "ok", RolledBack: "rolled_back", BadArguments: "bad_arguments", NoNode: "no_node", NodeExists: "node_exists",
+	BadVersion: "bad_version", NotEmpty: "not_empty", NoChildrenForEphemerals: "no_children_for_ephemerals",
+}
+
+func (c Code) String() string {
+	if c < codes {
+		return codeNames[c]
+	}
+	return "unknown"
+}

@@ -1,0 +1,121 @@
+package znode
+
+import (
+	"bufio"
+	"encoding/binary"
+	"hash"
+	"hash/crc32"
+	"io"
+)
+
+// A state is written as
+//
+//	magic, format version
+//	sections: a tag byte each; meta (zxid, time, number of znodes), then znodes in the order of the tree
+//	the end tag and a CRC32C of all before it, low byte first
+//
+// Numbers are uvarints. Equal states give equal bytes on every member, whatever their history.
+const (
+	stateMagic   = "holtstate"
+	stateVersion = 1
+
+	sectionEnd   = 0
+	sectionMeta  = 1
+	sectionNodes = 2
+
+	// bufferBytes is the unit of reading and writing; the data of any znode fits in.
+	bufferBytes = 2 * MaxDataBytes
+)
+
+// Flags of a znode in the encoding.
+const (
+	flagSameDir = 1 << iota // the directory is that of the znode before
+	flagMore                // children or ACL were there once
+	flagSet                 // the data was set after the create
+	flags                   // the first bit that means nothing
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Encode writes the state to w.
+func (s *State) Encode(w io.Writer) error {
+	e := &encoder{crc: crc32.New(castagnoli)}
+	e.w = bufio.NewWriterSize(io.MultiWriter(w, e.crc), bufferBytes)
+	e.str(stateMagic)
+	e.byte(stateVersion)
+	e.byte(sectionMeta)
+	e.num(uint64(s.Zxid))
+	e.num(uint64(s.Time))
+	e.num(uint64(s.Tree.Len()))
+	e.byte(sectionNodes)
+	for n := range s.Tree.All() {
+		if e.node(n); e.err != nil {
+			return e.err
+		}
+	}
+	e.byte(sectionEnd)
+	if e.err == nil {
+		e.err = e.w.Flush()
+	}
+	if e.err == nil {
+		_, e.err = w.Write(binary.LittleEndian.AppendUint32(nil, e.crc.Sum32()))
+	}
+	return e.err
+}
+
+type encoder struct {
+	w   *bufio.Writer
+	crc hash.Hash32
+	buf []byte
+	dir string
+	err error
+}
+
+func (e *encoder) write(b []byte) {
+	if e.err == nil {
+		_, e.err = e.w.Write(b)
+	}
+}
+func (e *encoder) byte(b byte)  { e.write([]byte{b}) }
+func (e *encoder) num(n uint64) { e.write(binary.AppendUvarint(nil, n)) }
+func (e *encoder) str(s string) { e.write([]byte(s)) }
+
+func (e *encoder) node(n *Node) {
+	var flag byte
+	dir := n.dir()
+	if dir == e.dir {
+		flag |= flagSameDir
+	}
+	if n.more != nil {
+		flag |= flagMore
+	}
+	if n.mzxid != n.czxid {
+		flag |= flagSet
+	}
+	b := append(e.buf[:0], flag)
+	if flag&flagSameDir == 0 {
+		b = appendString(b, dir)
+	}
+	b = appendString(b, n.Name())
+	b = appendString(b, n.Data())
+	b = appendNums(b, uint64(n.czxid), uint64(n.ctime))
+	if flag&flagSet != 0 {
+		b = appendNums(b, uint64(n.mzxid), uint64(n.mtime), uint64(n.version))
+	}
+	if m := n.more; m != nil {
+		b = appendNums(b, uint64(m.pzxid), m.created, m.children, uint64(m.aversion))
+	}
+	e.buf, e.dir = b, dir
+	e.write(b)
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendNums(b []byte, nums ...uint64) []byte {
+	for _, n := range nums {
+		b = binary.AppendUvarint(b, n)
+	}
+	return b
+}

@@ -1,0 +1,146 @@
+package znode
+
+import "strings"
+
+// Node is a znode at some zxid. It never changes: a change makes a new Node, so readers need no lock.
+//
+// A million of them must be small: path and data share one string, and what most znodes never have is behind one
+// pointer. Children are not in the node: they are neighbours in the tree.
+type Node struct {
+	text    string // the path, then the data
+	more    *more  // nil for a znode that never had children or an ACL
+	czxid   Zxid
+	mzxid   Zxid
+	ctime   int64
+	mtime   int64
+	version int64
+	pathLen uint16
+	nameAt  uint16 // where in text the last name begins
+}
+
+// more is the part of a znode that leaves do without. Like the Node, it never changes.
+type more struct {
+	pzxid    Zxid
+	created  uint64 // children ever created
+	children uint64 // children now
+	aversion int64
+}
+
+// Stat is what is known about a znode besides its data, as ZooKeeper's. Times are ms since the Unix epoch.
+type Stat struct {
+	Version        int64  // changes of the data
+	Cversion       int64  // children created and deleted
+	Aversion       int64  // changes of the ACL
+	Czxid          Zxid   // of the create
+	Mzxid          Zxid   // of the last change of the data
+	Pzxid          Zxid   // of the last create or delete of a child
+	Ctime          int64  // of the create
+	Mtime          int64  // of the last change of the data
+	EphemeralOwner string // public name of the session, "" if none
+	DataLength     int64  // bytes
+	NumChildren    int64
+}
+
+// newNode copies path and data, so that it keeps nothing of a larger buffer alive.
+func newNode(p Path, data string) *Node {
+	path := p.String()
+	var b strings.Builder
+	b.Grow(len(path) + len(data))
+	b.WriteString(path)
+	b.WriteString(data)
+	return &Node{text: b.String(), pathLen: uint16(len(path)), nameAt: uint16(strings.LastIndexByte(path, '/') + 1)}
+}
+
+// Path is where the znode is.
+func (n *Node) Path() Path { return Path{n.text[:n.pathLen]} }
+
+// Name is its last name; the root's is "".
+func (n *Node) Name() string { return n.text[n.nameAt:n.pathLen] }
+
+// Data is its data.
+func (n *Node) Data() string { return n.text[n.pathLen:] }
+
+// Version is the version of its data.
+func (n *Node) Version() int64 { return n.version }
+
+// Czxid is the zxid that created it.
+func (n *Node) Czxid() Zxid { return n.czxid }
+
+// Cversion is the version of its children: how many were ever created and deleted.
+func (n *Node) Cversion() int64 {
+	if n.more == nil {
+		return 0
+	}
+	return int64(2*n.more.created - n.more.children)
+}
+
+// NumChildren is how many children it has.
+func (n *Node) NumChildren() int64 {
+	if n.more == nil {
+		return 0
+	}
+	return int64(n.more.children)
+}
+
+// Stat is its stat.
+func (n *Node) Stat() Stat {
+	s := Stat{
+		Version: n.version, Czxid: n.czxid, Mzxid: n.mzxid, Pzxid: n.czxid, Ctime: n.ctime, Mtime: n.mtime,
+		DataLength: int64(len(n.text)) - int64(n.pathLen),
+	}
+	if m := n.more; m != nil {
+		s.Pzxid, s.Cversion, s.Aversion, s.NumChildren = m.pzxid, n.Cversion(), m.aversion, int64(m.children)
+	}
+	return s
+}
+
+// dir is the path of the directory it lives in, as the tree orders by it: "" for the root and its children.
+func (n *Node) dir() string {
+	if n.nameAt == 0 {
+		return ""
+	}
+	return n.text[:n.nameAt-1]
+}
+
+// fits says whether one of the tags names this znode at this version. No tags fit every znode.
+func (n *Node) fits(tags []Tag) bool {
+	for _, t := range tags {
+		if t.Version == n.version && (t.Czxid == 0 || t.Czxid == n.czxid) {
+			return true
+		}
+	}
+	return len(tags) == 0
+}
+
+// withData is the znode after its data was set in a transaction.
+func (n *Node) withData(data string, z Zxid, now int64) *Node {
+	c := newNode(n.Path(), data)
+	c.more, c.czxid, c.ctime = n.more, n.czxid, n.ctime
+	c.version, c.mzxid, c.mtime = n.version+1, z, now
+	return c
+}
+
+// withChild is the znode after one child was created (+1) or deleted (-1).
+func (n *Node) withChild(delta int, z Zxid) *Node {
+	c, m := *n, more{}
+	if n.more != nil {
+		m = *n.more
+	}
+	m.pzxid = z
+	if delta > 0 {
+		m.created++
+		m.children++
+	} else {
+		m.children--
+	}
+	c.more = &m
+	return &c
+}
+
+// nextNumber is the number of the next sequential child: how many children were ever created.
+func (n *Node) nextNumber() uint64 {
+	if n.more == nil {
+		return 0
+	}
+	return n.more.created
+}

@@ -1,0 +1,164 @@
+package znode
+
+import "fmt"
+
+// Zxid is a transaction's place in the total order: a counter in the state, one more for each transaction that changes it.
+type Zxid uint64
+
+// Mode is what kind of znode a create makes.
+type Mode uint8
+
+// The modes, in ZooKeeper's order. Only the two persistent ones can be created yet.
+const (
+	Persistent Mode = iota
+	Ephemeral
+	PersistentSequential
+	EphemeralSequential
+	Container
+	PersistentWithTTL
+	PersistentSequentialWithTTL
+	modes // how many there are
+)
+
+var modeNames = [modes]string{
+	"persistent", "ephemeral", "persistent_sequential", "ephemeral_sequential", "container", "persistent_with_ttl",
+	"persistent_sequential_with_ttl",
+}
+
+func (m Mode) String() string {
+	if m < modes {
+		return modeNames[m]
+	}
+	return "unknown"
+}
+
+// ParseMode is the mode of that name; ok is false for any other word.
+func ParseMode(s string) (m Mode, ok bool) {
+	for i, name := range modeNames {
+		if s == name {
+			return Mode(i), true
+		}
+	}
+	return 0, false
+}
+
+// Sequential says whether the server completes the name with a number.
+func (m Mode) Sequential() bool {
+	return m == PersistentSequential || m == EphemeralSequential || m == PersistentSequentialWithTTL
+}
+
+// Supported says whether a znode of this mode can be created by this version.
+func (m Mode) Supported() bool { return m == Persistent || m == PersistentSequential }
+
+// Kind is what an op does.
+type Kind uint8
+
+// The kinds of op.
+const (
+	// Create makes a znode that must not exist below a parent that must.
+	Create Kind = iota + 1
+	// Put sets the data of a znode, or makes it if it does not exist.
+	Put
+	// Set replaces the data of a znode that must exist.
+	Set
+	// Delete removes a znode without children.
+	Delete
+	// Check changes nothing: it holds the rest of the transaction to what it says.
+	Check
+	kinds // one more than the last kind
+)
+
+var kindNames = [kinds]string{Create: "create", Put: "put", Set: "set", Delete: "delete", Check: "check"}
+
+func (k Kind) String() string {
+	if k < kinds && k > 0 {
+		return kindNames[k]
+	}
+	return "unknown"
+}
+
+// Tag is one version a precondition accepts. Czxid 0 compares the version alone, as ZooKeeper does; with it, a znode
+// deleted and made again is told from the one that was meant.
+type Tag struct {
+	Version int64
+	Czxid   Zxid
+}
+
+// Op is one step of a transaction. Make them with the functions below: what they return cannot be malformed.
+type Op struct {
+	Kind Kind
+	Mode Mode   // of Create and Put
+	Path Path   // the znode; of a sequential create, see Prefix
+	Data string // of Create, Put and Set
+
+	// If is the precondition of Put, Set, Delete and Check: one of the tags must fit. Empty: any version.
+	If []Tag
+	// Absent turns Check around: the znode must not exist.
+	Absent bool
+}
+
+// CreateOp makes a znode at p. The mode is not sequential.
+func CreateOp(p Path, data string, m Mode) Op { return Op{Kind: Create, Mode: m, Path: p, Data: data} }
+
+// CreateSequentialOp makes a znode named p and a number. The mode is sequential.
+func CreateSequentialOp(p Prefix, data string, m Mode) Op {
+	return Op{Kind: Create, Mode: m, Path: Path(p), Data: data}
+}
+
+// PutOp sets the data of p or creates p.
+func PutOp(p Path, data string) Op { return Op{Kind: Put, Path: p, Data: data} }
+
+// SetOp sets the data of p if one of the tags fits, or at any version without tags.
+func SetOp(p Path, data string, tags ...Tag) Op { return Op{Kind: Set, Path: p, Data: data, If: tags} }
+
+// DeleteOp deletes p if one of the tags fits, or at any version without tags.
+func DeleteOp(p Path, tags ...Tag) Op { return Op{Kind: Delete, Path: p, If: tags} }
+
+// CheckOp holds the transaction to p being at one of the tags, or to p existing.
+func CheckOp(p Path, tags ...Tag) Op { return Op{Kind: Check, Path: p, If: tags} }
+
+// CheckAbsentOp holds the transaction to p not existing.
+func CheckAbsentOp(p Path) Op { return Op{Kind: Check, Path: p, Absent: true} }
+
+// Prefix is the path of a sequential create.
+func (op *Op) Prefix() Prefix { return Prefix(op.Path) }
+
+// Grows says whether the op can make the state larger. What cannot is taken even when the disk is nearly full.
+func (op *Op) Grows() bool { return op.Kind == Create || op.Kind == Put || op.Kind == Set }
+
+// Validate says whether the op is one that Apply knows how to judge. The error is for whoever asked.
+func (op *Op) Validate() error {
+	switch {
+	case op.Kind == 0 || op.Kind >= kinds:
+		return fmt.Errorf("unknown kind of op %d", op.Kind)
+	case !op.Mode.Supported():
+		return fmt.Errorf("mode %s is not supported", op.Mode)
+	case op.Mode != Persistent && op.Kind != Create:
+		return fmt.Errorf("%s takes no mode", op.Kind)
+	case len(op.Data) > MaxDataBytes:
+		return fmt.Errorf("data of %d bytes, the limit is %d", len(op.Data), MaxDataBytes)
+	case len(op.If) > MaxTags:
+		return fmt.Errorf("%d alternatives in a precondition, the limit is %d", len(op.If), MaxTags)
+	case len(op.If) > 0 && (op.Kind == Create || op.Absent):
+		return fmt.Errorf("a precondition on a version needs a znode that exists")
+	case op.Absent && op.Kind != Check:
+		return fmt.Errorf("%s cannot ask for a znode to be absent", op.Kind)
+	}
+	return nil
+}
+
+// Txn is a transaction: its ops happen in this order, each seeing those before it, all of them or none, at one zxid and
+// one time.
+type Txn struct {
+	Ops []Op
+}
+
+// Grows says whether any op can make the state larger.
+func (t *Txn) Grows() bool {
+	for i := range t.Ops {
+		if t.Ops[i].Grows() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,111 @@
+package znode
+
+import (
+	"iter"
+	"strings"
+	"sync"
+
+	"github.com/tidwall/btree"
+)
+
+// degree of the B-tree; 16 to 32 was measured best for batches of writes.
+const degree = 32
+
+// Tree is an ordered set of znodes by (directory, name), so that the children of one znode are neighbours, sorted.
+// Copy is O(1) and shares what is not changed afterwards: one goroutine may change a tree while any number read its copies.
+type Tree struct {
+	nodes *btree.BTreeG[*Node]
+	bytes int64 // of all data
+}
+
+// pivots are nodes used only to search with; the B-tree's comparison makes them escape.
+var pivots = sync.Pool{New: func() any { return new(Node) }}
+
+// newTree is a tree that has only the root, made at zxid 0.
+func newTree() *Tree {
+	t := emptyTree()
+	t.set(newNode(Root, ""))
+	return t
+}
+
+func emptyTree() *Tree {
+	return &Tree{nodes: btree.NewBTreeGOptions(nodeLess, btree.Options{NoLocks: true, Degree: degree})}
+}
+
+// nodeLess orders by directory, then name. The root comes first: its directory and name are empty.
+func nodeLess(a, b *Node) bool {
+	if c := strings.Compare(a.dir(), b.dir()); c != 0 {
+		return c < 0
+	}
+	return a.Name() < b.Name()
+}
+
+// Get is the znode at p, or nil.
+func (t *Tree) Get(p Path) *Node {
+	path := p.String()
+	pivot := pivots.Get().(*Node)
+	pivot.text, pivot.pathLen, pivot.nameAt = path, uint16(len(path)), uint16(strings.LastIndexByte(path, '/')+1)
+	n, _ := t.nodes.Get(pivot)
+	pivot.text = ""
+	pivots.Put(pivot)
+	return n
+}
+
+// Children yields the children of p whose names are greater than after, sorted by name.
+func (t *Tree) Children(p Path, after string) iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		dir := p.String()
+		if p.IsRoot() {
+			dir = ""
+		}
+		// The name "" is nobody's but the root's, and is skipped below.
+		path := dir + "/" + after
+		pivot := &Node{text: path, pathLen: uint16(len(path)), nameAt: uint16(len(dir) + 1)}
+		t.nodes.Ascend(pivot, func(n *Node) bool {
+			if n.dir() != dir {
+				return false
+			}
+			if n.Name() == after {
+				return true
+			}
+			return yield(n)
+		})
+	}
+}
+
+// All yields every znode, the root first and parents before their children's directory is reached in path order of
+// directories.
+func (t *Tree) All() iter.Seq[*Node] {
+	return func(yield func(*Node) bool) { t.nodes.Scan(yield) }
+}
+
+// Len is how many znodes there are, the root included.
+func (t *Tree) Len() int { return t.nodes.Len() }
+
+// Bytes is how many bytes of data they hold together.
+func (t *Tree) Bytes() int64 { return t.bytes }
+
+// Copy is the tree as it is now.
+func (t *Tree) Copy() *Tree { return &Tree{nodes: t.nodes.Copy(), bytes: t.bytes} }
+
+// set puts n in its place and gives back who was there before.
+func (t *Tree) set(n *Node) (old *Node) {
+	old, _ = t.nodes.Set(n)
+	t.bytes += int64(len(n.Data()))
+	if old != nil {
+		t.bytes -= int64(len(old.Data()))
+	}
+	return old
+}
+
+func (t *Tree) remove(n *Node) {
+	if _, ok := t.nodes.Delete(n); ok {
+		t.bytes -= int64(len(n.Data()))
+	}
+}
+
+// load appends n, which comes after all that is there.
+func (t *Tree) load(n *Node) {
+	t.nodes.Load(n)
+	t.bytes += int64(len(n.Data()))
+}
