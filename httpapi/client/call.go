@@ -1,0 +1,269 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Pauses between rounds over the endpoints: the first, doubled each time, and the longest. Half of each is random.
+const (
+	firstPause = 50 * time.Millisecond
+	longPause  = time.Second
+)
+
+// zxidHeader says which state was, or must have been, seen.
+const zxidHeader = "Holt-Zxid"
+
+// call is one request, wherever it will be sent.
+type call struct {
+	method string
+	prefix string // such as /v1/znodes
+	path   string // of a znode, behind the prefix; "" where there is none
+	query  url.Values
+	header map[string]string
+	body   []byte
+	write  bool  // it may change something: sent again only when certainly not done
+	stream bool  // the caller reads the body of a success
+	anyAge bool  // the answer is wanted from a member that is behind, too
+	limit  int64 // bytes of the answer's body, where it is not a stream
+}
+
+func (q *call) op() string { return q.method + " " + q.prefix }
+
+// target is what follows scheme://host. Each name of the path is escaped by itself, so that what the caller wrote is
+// what the server judges.
+func (q *call) target() string {
+	var b strings.Builder
+	b.WriteString(q.prefix)
+	for i, name := range strings.Split(q.path, "/") {
+		if i > 0 {
+			b.WriteByte('/')
+		}
+		b.WriteString(url.PathEscape(name))
+	}
+	if len(q.query) > 0 {
+		b.WriteString("?" + q.query.Encode())
+	}
+	return b.String()
+}
+
+// answer is a success.
+type answer struct {
+	endpoint string
+	status   int
+	header   http.Header
+	body     []byte        // all of it, where the call is not a stream
+	stream   io.ReadCloser // else
+	zxid     uint64        // 0 where the answer carried none
+}
+
+// do sends q to the endpoints in turn until one answers, a refusal is final, or time is up.
+func (c *Client) do(ctx context.Context, q *call) (*answer, error) {
+	if q.path != "" && q.path[0] != '/' {
+		e := unexpected(q, "", nil)
+		e.Problem.Code, e.Problem.Title, e.Problem.Detail = "bad_arguments", "Bad arguments", "a path must begin with /"
+		return nil, e
+	}
+	began := time.Now()
+	loop, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	for round := 0; ; round++ {
+		r := c.round(ctx, loop, q)
+		switch {
+		case r.err == nil:
+			return r.answer, nil
+		case !r.again, r.refused && time.Since(began) >= c.unreachable:
+			return nil, r.err
+		}
+		if !pause(loop, round, r.wait) {
+			return nil, r.err
+		}
+	}
+}
+
+// roundResult is what asking every endpoint once came to.
+type roundResult struct {
+	answer  *answer
+	err     *Error
+	again   bool          // another round may help
+	refused bool          // no endpoint took a connection
+	wait    time.Duration // the shortest pause an endpoint asked for; 0: none
+}
+
+// round asks every endpoint once, beginning with the one that answered last.
+func (c *Client) round(ctx, loop context.Context, q *call) roundResult {
+	r := roundResult{refused: true}
+	first := int(c.preferred.Load())
+	for i := range c.endpoints {
+		if err := loop.Err(); err != nil && r.err == nil {
+			r.err = broken(q, c.endpoints[first], false, err)
+			return r
+		} else if err != nil {
+			return r
+		}
+		at := (first + i) % len(c.endpoints)
+		a, err := c.attempt(ctx, loop, q, c.endpoints[at])
+		if err == nil {
+			c.preferred.Store(int64(at))
+			return roundResult{answer: a}
+		}
+		r.err = err
+		if !err.elsewhere {
+			r.again = false
+			return r
+		}
+		c.log.Debug("going on to another member", "endpoint", err.Endpoint, "code", string(err.Code()), "err", err.Cause)
+		r.again = r.again || err.later
+		r.refused = r.refused && isDial(err.Cause)
+		if err.retryAfter > 0 && (r.wait == 0 || err.retryAfter < r.wait) {
+			r.wait = err.retryAfter
+		}
+	}
+	return r
+}
+
+// attempt sends q to one endpoint.
+func (c *Client) attempt(ctx, loop context.Context, q *call, endpoint string) (*answer, *Error) {
+	bound, cancel := loop, context.CancelFunc(func() {})
+	switch {
+	case q.stream:
+		// A stream lasts as long as it takes; only its head is bounded by the timeout.
+		bound, cancel = context.WithCancel(ctx)
+		defer context.AfterFunc(loop, cancel)()
+	case !q.write:
+		bound, cancel = context.WithTimeout(loop, c.timeout/2)
+	}
+	a, e := c.send(bound, q, endpoint)
+	if a != nil && q.stream {
+		a.stream = &cancelled{a.stream, cancel}
+		return a, nil
+	}
+	cancel()
+	return a, e
+}
+
+// send does one exchange.
+func (c *Client) send(ctx context.Context, q *call, endpoint string) (*answer, *Error) {
+	req, err := http.NewRequestWithContext(ctx, q.method, endpoint+q.target(), bytes.NewReader(q.body))
+	if err != nil {
+		return nil, broken(q, endpoint, false, err)
+	}
+	for k, v := range q.header {
+		req.Header.Set(k, v)
+	}
+	if z := c.seen.Load(); z > 0 && !q.anyAge {
+		req.Header.Set(zxidHeader, strconv.FormatUint(z, 10))
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, broken(q, endpoint, !isDial(err), err)
+	}
+	a := &answer{endpoint: endpoint, status: res.StatusCode, header: res.Header}
+	a.zxid, _ = strconv.ParseUint(res.Header.Get(zxidHeader), 10, 64)
+	c.Seen(a.zxid)
+	ok := res.StatusCode/100 == 2
+	if ok && q.stream {
+		a.stream = res.Body
+		return a, nil
+	}
+	defer res.Body.Close()
+	limit := q.limit
+	if !ok {
+		limit = maxProblem
+	}
+	a.body, err = readAll(res, limit)
+	switch {
+	case !ok:
+		return nil, refused(q, endpoint, res, a.body) // with what there is of a body that broke
+	case errors.Is(err, errTooLong):
+		return nil, unexpected(q, endpoint, err)
+	case err != nil:
+		return nil, broken(q, endpoint, true, err)
+	}
+	return a, nil
+}
+
+// errTooLong is an answer above its limit.
+var errTooLong = errors.New("it is longer than this client takes")
+
+// readAll reads a body of at most limit bytes.
+func readAll(res *http.Response, limit int64) ([]byte, error) {
+	if res.Request.Method == http.MethodHead {
+		return nil, nil
+	}
+	if res.ContentLength > limit {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", errTooLong, res.ContentLength, limit)
+	}
+	var b bytes.Buffer
+	if n := res.ContentLength; n > 0 && n <= limit {
+		b.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := b.ReadFrom(io.LimitReader(res.Body, limit+1))
+	if int64(b.Len()) > limit {
+		return nil, fmt.Errorf("%w: more than %d bytes", errTooLong, limit)
+	}
+	return b.Bytes(), err
+}
+
+// decode reads the answer's JSON into v. Fields that this client does not know are passed over: a newer server may
+// send them.
+func (a *answer) decode(q *call, v any) error {
+	if err := json.Unmarshal(a.body, v); err != nil {
+		return unexpected(q, a.endpoint, err)
+	}
+	return nil
+}
+
+// cancelled is a body that ends its request's context when it is closed.
+type cancelled struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+func (b *cancelled) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
+}
+
+// isDial says whether err is a connection that could not be made, so that nothing was sent.
+func isDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// pause waits before the next round; false when the context ends before that.
+func pause(ctx context.Context, round int, asked time.Duration) bool {
+	d := min(firstPause<<min(round, 10), longPause)
+	d = max(d/2+rand.N(d/2), asked)
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
+		return false // it would only be waited for in vain
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// retryAfter is the pause a server asks for, in whole seconds; a date is passed over, clocks differ.
+func retryAfter(h http.Header) time.Duration {
+	n, err := strconv.Atoi(h.Get("Retry-After"))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return time.Duration(n) * time.Second
+}

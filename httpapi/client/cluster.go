@@ -1,0 +1,92 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+
+	"holt/httpapi/wire"
+)
+
+// Cluster says who the members are, as the member that answers knows it. It needs no leader.
+func (c *Client) Cluster(ctx context.Context) (*wire.Cluster, error) {
+	return ask[wire.Cluster](ctx, c, &call{method: http.MethodGet, prefix: "/v1/cluster", anyAge: true, limit: MaxJSONAnswer})
+}
+
+// Sync waits until the member that answers has applied all that was committed when it was asked, and gives the zxid of
+// that. Later reads of this Client are at least as new, whoever answers them. It changes nothing.
+func (c *Client) Sync(ctx context.Context) (zxid uint64, err error) {
+	s, err := ask[wire.Sync](ctx, c, &call{method: http.MethodPost, prefix: "/v1/sync", limit: MaxJSONAnswer})
+	if err != nil {
+		return 0, err
+	}
+	c.Seen(s.Zxid)
+	return s.Zxid, nil
+}
+
+// Limits gives every limit of the server by its name, as JSON.
+func (c *Client) Limits(ctx context.Context) (map[string]json.RawMessage, error) {
+	m, err := ask[map[string]json.RawMessage](ctx, c, &call{method: http.MethodGet, prefix: "/v1/limits", anyAge: true,
+		limit: MaxJSONAnswer})
+	if err != nil {
+		return nil, err
+	}
+	return *m, nil
+}
+
+// Txn carries out ops, all or nothing. The error of a refused transaction says in its Problem which op it was
+// (Failed) and how each ended (Results).
+func (c *Client) Txn(ctx context.Context, ops []wire.Op) (*wire.TxnDone, error) {
+	body, err := json.Marshal(wire.Txn{Ops: ops})
+	if err != nil {
+		return nil, err
+	}
+	return ask[wire.TxnDone](ctx, c, &call{method: http.MethodPost, prefix: "/v1/txn", body: body, write: true,
+		header: map[string]string{"Content-Type": "application/json"}, limit: MaxJSONAnswer})
+}
+
+// Snapshot writes a backup of the whole state to w and gives its length in bytes. The timeout bounds only the wait for
+// its beginning. After an error what was written is not a backup; it is not tried again, as w cannot be wound back.
+func (c *Client) Snapshot(ctx context.Context, w io.Writer) (int64, error) {
+	q := &call{method: http.MethodGet, prefix: "/v1/snapshot", stream: true}
+	a, err := c.do(ctx, q)
+	if err != nil {
+		return 0, err
+	}
+	defer a.stream.Close()
+	out := &sink{w: w}
+	n, err := io.Copy(out, a.stream)
+	switch {
+	case out.err != nil:
+		return n, fmt.Errorf("writing the snapshot: %w", out.err)
+	case err != nil:
+		return n, broken(q, a.endpoint, true, err)
+	}
+	return n, nil
+}
+
+// sink remembers whether it was the writer that failed.
+type sink struct {
+	w   io.Writer
+	err error
+}
+
+func (s *sink) Write(p []byte) (n int, err error) {
+	n, s.err = s.w.Write(p)
+	return n, s.err
+}
+
+// ask does a call whose answer is JSON.
+func ask[T any](ctx context.Context, c *Client, q *call) (*T, error) {
+	a, err := c.do(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	v := new(T)
+	if err := a.decode(q, v); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
