@@ -6,7 +6,7 @@ type Code uint8
 // The codes, with the names ZooKeeper gives them in lower case.
 const (
 	OK         Code = iota
-	RolledBack      // not tried, or undone, because another op of the transaction was refused
+	RolledBack      // not tried, because an op before it in the transaction was refused
 	BadArguments
 	NoNode
 	NodeExists

@@ -91,7 +91,7 @@ type Op struct {
 	Path Path   // the znode; of a sequential create, see Prefix
 	Data string // of Create, Put and Set
 
-	// If is the precondition of Put, Set, Delete and Check: one of the tags must fit. Empty: any version.
+	// If is the precondition of Set, Delete and Check: one of the tags must fit. Empty: any version.
 	If []Tag
 	// Absent turns Check around: the znode must not exist.
 	Absent bool
@@ -139,7 +139,7 @@ func (op *Op) Validate() error {
 		return fmt.Errorf("data of %d bytes, the limit is %d", len(op.Data), MaxDataBytes)
 	case len(op.If) > MaxTags:
 		return fmt.Errorf("%d alternatives in a precondition, the limit is %d", len(op.If), MaxTags)
-	case len(op.If) > 0 && (op.Kind == Create || op.Absent):
+	case len(op.If) > 0 && (op.Kind == Create || op.Kind == Put || op.Absent):
 		return fmt.Errorf("a precondition on a version needs a znode that exists")
 	case op.Absent && op.Kind != Check:
 		return fmt.Errorf("%s cannot ask for a znode to be absent", op.Kind)
