@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"strings"
 )
 
 // ErrCorruptState says that bytes are not a state, or not all of one. Errors of DecodeState wrap it.
@@ -43,6 +44,7 @@ type decoder struct {
 	last *Node
 	dir  string // of last
 	buf  []byte
+	bad  error // the first number that could not be read; those after it read as 0
 
 	parent *Node  // of the children being read
 	seen   uint64 // of them so far
@@ -57,6 +59,9 @@ func (d *decoder) state() (*State, error) {
 		return nil, err
 	}
 	zxid, time, count := d.num(), d.num(), d.num()
+	if d.bad != nil {
+		return nil, d.bad
+	}
 	if err := d.section(sectionNodes); err != nil {
 		return nil, err
 	}
@@ -66,6 +71,9 @@ func (d *decoder) state() (*State, error) {
 	for range count {
 		if err := d.node(Zxid(zxid)); err != nil {
 			return nil, err
+		}
+		if d.listed >= count {
+			return nil, corrupt("its %d znodes say they have %d children together", count, d.listed)
 		}
 	}
 	if err := d.endChildren(); err != nil {
@@ -105,8 +113,11 @@ func (d *decoder) end() error {
 	if _, err := d.bytes(crc32.Size); err != nil {
 		return err
 	}
-	if _, err := d.r.ReadByte(); err != io.EOF {
+	switch _, err := d.r.ReadByte(); {
+	case err == nil:
 		return corrupt("bytes follow its end")
+	case err != io.EOF:
+		return err
 	}
 	if d.crc.Sum32() != residue {
 		return corrupt("the checksum differs")
@@ -135,9 +146,11 @@ func (d *decoder) node(newest Zxid) error {
 	if err := d.text(n, dir); err != nil {
 		return err
 	}
-	d.stat(n, flag)
-	if n.czxid > n.mzxid || n.mzxid > newest || n.more != nil && n.more.pzxid > newest {
-		return corrupt("znode %q has a zxid out of order", n.Path())
+	if d.stat(n, flag); d.bad != nil {
+		return d.bad
+	}
+	if reason := checkStat(n, flag, newest); reason != "" {
+		return corrupt("znode %q %s", n.Path(), reason)
 	}
 	if err := d.place(n, dir); err != nil {
 		return err
@@ -164,7 +177,7 @@ func (d *decoder) text(n *Node, dir string) error {
 	return nil
 }
 
-// stat reads the numbers of a znode. Should they end early, so does what follows, and the error is found there.
+// stat reads the numbers of a znode; whoever calls looks at bad.
 func (d *decoder) stat(n *Node, flag byte) {
 	n.czxid, n.ctime = Zxid(d.num()), int64(d.num())
 	n.mzxid, n.mtime = n.czxid, n.ctime
@@ -175,6 +188,20 @@ func (d *decoder) stat(n *Node, flag byte) {
 		n.more = &more{pzxid: Zxid(d.num()), created: d.num(), children: d.num(), aversion: int64(d.num())}
 		d.listed += n.more.children
 	}
+}
+
+// checkStat says what Apply could not have left behind in n, or "".
+func checkStat(n *Node, flag byte, newest Zxid) string {
+	m := n.more
+	switch {
+	case n.czxid > n.mzxid || n.mzxid > newest || m != nil && (m.pzxid < n.czxid || m.pzxid > newest):
+		return "has a zxid out of order"
+	case flag&flagSet != 0 && n.version <= 0:
+		return fmt.Sprintf("was set and has the version %d", n.version)
+	case m != nil && (m.children > m.created || m.created > math.MaxInt64/2):
+		return fmt.Sprintf("has %d children of %d", m.children, m.created)
+	}
+	return ""
 }
 
 // place checks that n may follow the znode before it. Directories come after the znode they belong to, since its
@@ -188,6 +215,9 @@ func (d *decoder) place(n *Node, dir string) error {
 	}
 	if reason := checkPath(n.text[:n.pathLen]); reason != "" {
 		return corrupt("path %q: %s", n.Path(), reason)
+	}
+	if strings.Contains(n.Name(), "/") {
+		return corrupt("name %q in the directory %q", n.Name(), dir)
 	}
 	if !nodeLess(d.last, n) {
 		return corrupt("znode %q is out of order", n.Path())
@@ -213,20 +243,30 @@ func (d *decoder) endChildren() error {
 	return nil
 }
 
-// num reads a number; what is cut short or too large for one reads as 0, and what follows does not fit then.
+// num reads a number, 0 if it cannot.
 func (d *decoder) num() uint64 {
-	n, err := binary.ReadUvarint(d.r)
-	if err != nil {
+	if d.bad != nil {
 		return 0
 	}
-	return n
+	b, err := d.r.Peek(binary.MaxVarintLen64)
+	n, size := binary.Uvarint(b)
+	switch {
+	case size > 0:
+		_, d.bad = d.r.Discard(size)
+		return n
+	case size < 0 || err == nil:
+		d.bad = corrupt("a number is too large")
+	default:
+		d.bad = err
+	}
+	return 0
 }
 
 // str reads a length and so many bytes, which are good until the next read.
 func (d *decoder) str(limit int) ([]byte, error) {
-	n, err := binary.ReadUvarint(d.r)
-	if err != nil {
-		return nil, err
+	n := d.num()
+	if d.bad != nil {
+		return nil, d.bad
 	}
 	if n > uint64(limit) {
 		return nil, corrupt("%d bytes where %d are the limit", n, limit)

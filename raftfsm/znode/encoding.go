@@ -31,7 +31,7 @@ const (
 const (
 	flagSameDir = 1 << iota // the directory is that of the znode before
 	flagMore                // children or ACL were there once
-	flagSet                 // the data was set after the create
+	flagSet                 // the data was set after the create, be it in the same transaction
 	flags                   // the first bit that means nothing
 )
 
@@ -89,7 +89,7 @@ func (e *encoder) node(n *Node) {
 	if n.more != nil {
 		flag |= flagMore
 	}
-	if n.mzxid != n.czxid {
+	if n.version != 0 {
 		flag |= flagSet
 	}
 	b := append(e.buf[:0], flag)
