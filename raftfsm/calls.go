@@ -1,0 +1,223 @@
+package raftfsm
+
+import (
+	"slices"
+	"sync"
+
+	"holt/raftfsm/command"
+	"holt/raftfsm/znode"
+)
+
+// call is one transaction of a request to this member, from Propose to its answer.
+//
+// Where it stands: waiting (in the outbox, certainly not proposed) → sent at a term (may be carried out, in entries of
+// that term only) → ended. It goes back from sent to waiting when it is certain that it will not be carried out any more:
+// the leader refused it, its entry turned out void, or an entry of a later term was applied here.
+type call struct {
+	seq   uint64
+	body  []byte // the encoded command
+	grows bool
+	done  chan outcome // has room for the one outcome
+
+	// Guarded by calls.mu.
+	stage stage
+	term  uint64 // sent: the only term whose entries can carry it
+}
+
+type stage uint8
+
+const (
+	waiting stage = iota
+	sent
+	ended
+)
+
+// outcome is how a call ended: one of the two is set.
+type outcome struct {
+	result *znode.Result
+	err    error
+}
+
+// calls are the calls that have not ended, by their number.
+type calls struct {
+	origin command.Origin
+
+	mu    sync.Mutex // guards what follows
+	open  map[uint64]*call
+	next  uint64
+	bytes int
+}
+
+// Limits of what may be waiting for its outcome on one member; more is refused with ErrThrottled.
+const (
+	MaxCalls     = 16384
+	MaxCallBytes = 128 << 20
+)
+
+func newCalls(origin command.Origin) *calls {
+	return &calls{origin: origin, open: make(map[uint64]*call)}
+}
+
+// start gives txn a number and encodes it.
+func (cs *calls) start(txn *znode.Txn) (*call, error) {
+	cmd := command.Command{Origin: cs.origin, Txn: *txn}
+	size := cmd.Size()
+	cs.mu.Lock()
+	if len(cs.open) >= MaxCalls || cs.bytes+size > MaxCallBytes {
+		cs.mu.Unlock()
+		return nil, command.ErrThrottled
+	}
+	cs.next++
+	cmd.Seq = cs.next
+	c := &call{seq: cmd.Seq, grows: txn.Grows(), done: make(chan outcome, 1)}
+	cs.open[c.seq] = c
+	cs.bytes += size
+	cs.mu.Unlock()
+	c.body = cmd.Append(make([]byte, 0, size))
+	// The encoding may have come out shorter: count what it is.
+	cs.mu.Lock()
+	cs.bytes += len(c.body) - size
+	cs.mu.Unlock()
+	return c, nil
+}
+
+// send marks calls as sent at term and returns those that still want to be.
+func (cs *calls) send(batch []*call, term uint64) []*call {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return slices.DeleteFunc(batch, func(c *call) bool {
+		if c.stage != waiting {
+			return true
+		}
+		c.stage, c.term = sent, term
+		return false
+	})
+}
+
+// unsend puts calls that are certain not to be carried out in term back to waiting, and returns them.
+func (cs *calls) unsend(batch []*call, term uint64) []*call {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return slices.DeleteFunc(batch, func(c *call) bool {
+		if c.stage != sent || c.term != term {
+			return true
+		}
+		c.stage = waiting
+		return false
+	})
+}
+
+// find is the open calls with these numbers.
+func (cs *calls) find(seqs []uint64) []*call {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	var out []*call
+	for _, seq := range seqs {
+		if c := cs.open[seq]; c != nil {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// sentBefore puts back to waiting, and returns in order, every call sent in a term before this one: an entry of this term
+// was applied here without them.
+func (cs *calls) sentBefore(term uint64) []*call {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	var out []*call
+	for _, c := range cs.open {
+		if c.stage == sent && c.term < term {
+			c.stage = waiting
+			out = append(out, c)
+		}
+	}
+	slices.SortFunc(out, func(a, b *call) int { return int(int64(a.seq - b.seq)) })
+	return out
+}
+
+// end takes the call out and hands its outcome to who waits for it.
+func (cs *calls) end(c *call, o outcome) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.endLocked(c, o)
+}
+
+func (cs *calls) endLocked(c *call, o outcome) {
+	if c.stage == ended {
+		return
+	}
+	c.stage = ended
+	delete(cs.open, c.seq)
+	cs.bytes -= len(c.body)
+	c.done <- o
+}
+
+// answer is the result of one of this member's commands, found in the log.
+type answer struct {
+	seq    uint64
+	result *znode.Result
+}
+
+// answerAll ends the calls whose results were just applied.
+func (cs *calls) answerAll(answers []answer) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for _, a := range answers {
+		if c := cs.open[a.seq]; c != nil {
+			cs.endLocked(c, outcome{result: a.result})
+		}
+	}
+}
+
+// endSent ends every call that was sent with ErrUnknown: what became of it can no longer be learned here.
+func (cs *calls) endSent() {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for _, c := range cs.open {
+		if c.stage == sent {
+			cs.endLocked(c, outcome{err: command.ErrUnknown})
+		}
+	}
+}
+
+// giveUp ends a call whose caller waits no longer, and says what may be said about it: idle if it was never proposed,
+// otherwise ErrUnknown, unless it has just ended.
+func (cs *calls) giveUp(c *call, idle error) outcome {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	switch c.stage {
+	case waiting:
+		cs.endLocked(c, outcome{err: idle})
+	case sent:
+		cs.endLocked(c, outcome{err: command.ErrUnknown})
+	}
+	return <-c.done
+}
+
+// onlyWaiting drops the calls that ended while they waited.
+func (cs *calls) onlyWaiting(queue []*call) []*call {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return slices.DeleteFunc(queue, func(c *call) bool { return c.stage != waiting })
+}
+
+// endAll ends every call: those that were never proposed with idle, the others with ErrUnknown.
+func (cs *calls) endAll(idle error) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for _, c := range cs.open {
+		if c.stage == waiting {
+			cs.endLocked(c, outcome{err: idle})
+		} else {
+			cs.endLocked(c, outcome{err: command.ErrUnknown})
+		}
+	}
+}
+
+// len is how many calls have not ended.
+func (cs *calls) len() int {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return len(cs.open)
+}

@@ -1,0 +1,67 @@
+package raftfsm
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"github.com/hashicorp/raft"
+)
+
+const (
+	// SnapshotBytes is how many bytes of log are applied before a snapshot is taken, at least; for a larger state it is
+	// half the state, so that all snapshots together write no more than a few times what the log does.
+	SnapshotBytes = 64 << 20
+	// TrailingBytes is about how much log is kept behind a snapshot for members that lag.
+	TrailingBytes = 32 << 20
+	// MinTrailingLogs and MaxTrailingLogs bound that in entries.
+	MinTrailingLogs = 128
+	MaxTrailingLogs = 16384
+	// nodeOverhead is about what a znode takes in a log entry besides its data.
+	nodeOverhead = 64
+)
+
+// logSize counts what was applied since the last snapshot and says when the next is due. Raft's own rule counts entries,
+// and one of ours is 100 bytes or half a MiB.
+type logSize struct {
+	limit   int64 // bytes; SnapshotBytes unless configured
+	due     func()
+	state   func() int64 // bytes of the state, about
+	entries int64
+	bytes   int64
+	running atomic.Bool
+}
+
+// applied counts entries; only the goroutine that applies them calls it.
+func (s *logSize) applied(logs []*raft.Log) {
+	for _, l := range logs {
+		s.bytes += int64(len(l.Data))
+	}
+	s.entries += int64(len(logs))
+	if s.bytes > max(s.limit, s.state()/2) && s.running.CompareAndSwap(false, true) {
+		s.due()
+		s.bytes, s.entries = 0, 0
+	}
+}
+
+// trailing is how many entries of the present size make TrailingBytes.
+func (s *logSize) trailing() uint64 {
+	return uint64(min(max(TrailingBytes*s.entries/max(s.bytes, 1), MinTrailingLogs), MaxTrailingLogs))
+}
+
+// compact takes a snapshot and lets raft drop the log before it.
+func (n *Node) compact(trailing uint64) {
+	defer n.size.running.Store(false)
+	select {
+	case <-n.opened:
+	case <-n.stop:
+		return
+	}
+	conf := n.raft.ReloadableConfig()
+	conf.TrailingLogs = trailing
+	if err := n.raft.ReloadConfig(conf); err != nil {
+		n.log.Warn("setting how much log is kept", "error", err)
+	}
+	if err := n.raft.Snapshot().Error(); err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) && !errors.Is(err, raft.ErrRaftShutdown) {
+		n.log.Warn("taking a snapshot", "error", err)
+	}
+}

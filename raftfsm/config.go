@@ -1,0 +1,103 @@
+package raftfsm
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"holt/raftfsm/guard"
+	"holt/raftfsm/peer"
+)
+
+// Config is what a member needs. What touches the world comes in here, so that a whole cluster runs in one test.
+type Config struct {
+	// Name is this member's, for ever.
+	Name string
+	// Members is the list the cluster starts from; it counts only on the first start.
+	Members []Member
+	// RaftAdvertise is what the others call this member's raft address.
+	RaftAdvertise string
+	// Storage holds log, vote and snapshots. Whoever opened it closes it, after the Node.
+	Storage *Storage
+	// Mux carries all connections between members. The Node closes it.
+	Mux *peer.Mux
+	// Logger gets what happens.
+	Logger *slog.Logger
+
+	// Heartbeat is how long a follower waits for its leader before it asks for votes, give or take; the timeouts of
+	// elections and of the leader's lease follow from it. Default 500 ms; a cluster of one waits a tenth of it.
+	Heartbeat time.Duration
+	// RPCTimeout bounds one exchange with a member that does not answer. Default 5 s.
+	RPCTimeout time.Duration
+	// MaxStall is how long the disk may hang before a leader falls silent, so that another takes over. Default 1 s.
+	MaxStall time.Duration
+	// SnapshotBytes is how much log is applied between snapshots, at least. Default SnapshotBytes.
+	SnapshotBytes int64
+	// FreeBytes tells how much room the disk has. Nil: nobody looks.
+	FreeBytes func() (uint64, error)
+	// DiskReserve is how much of it must be left, in bytes. Default DefaultDiskReserve.
+	DiskReserve uint64
+	// Now is the wall clock. Default time.Now.
+	Now func() time.Time
+}
+
+// Storage is where a member keeps what it must not forget.
+type Storage struct {
+	Logs   raft.LogStore
+	Stable raft.StableStore
+	Snaps  raft.SnapshotStore
+	Stall  *guard.Stall
+}
+
+func (c *Config) validate() error {
+	switch {
+	case c.Name == "" || c.RaftAdvertise == "":
+		return errors.New("a member needs a name and a raft address")
+	case c.Storage == nil || c.Mux == nil || c.Logger == nil:
+		return errors.New("a member needs storage, a mux and a logger")
+	}
+	return ValidateMembers(c.Members)
+}
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.Heartbeat, 500*time.Millisecond)
+	setDefault(&c.RPCTimeout, 5*time.Second)
+	setDefault(&c.MaxStall, time.Second)
+	setDefault(&c.SnapshotBytes, SnapshotBytes)
+	setDefault(&c.DiskReserve, DefaultDiskReserve)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+func setDefault[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
+
+// raftConfig is the library's configuration; reference for each choice is in DESIGN.md.
+func (n *Node) raftConfig() *raft.Config {
+	c := raft.DefaultConfig()
+	c.LocalID = raft.ServerID(n.cfg.Name)
+	c.Logger = raftLogger(n.log)
+	c.HeartbeatTimeout = n.cfg.Heartbeat
+	if len(n.cfg.Members) == 1 {
+		c.HeartbeatTimeout = max(n.cfg.Heartbeat/10, 10*time.Millisecond) // nobody else to hear from
+	}
+	c.ElectionTimeout = c.HeartbeatTimeout
+	c.LeaderLeaseTimeout = c.HeartbeatTimeout * 4 / 5
+	c.CommitTimeout = 50 * time.Millisecond // nudges are quicker
+	c.MaxAppendEntries = 64
+	c.BatchApplyCh = false
+	c.ShutdownOnRemove = false
+	c.SnapshotInterval = 2 * time.Minute
+	c.SnapshotThreshold = 1 << 20 // logSize decides, by bytes
+	c.TrailingLogs = MaxTrailingLogs
+	c.NoLegacyTelemetry = true
+	return c
+}

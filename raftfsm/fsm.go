@@ -1,0 +1,116 @@
+package raftfsm
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/hashicorp/raft"
+
+	"holt/raftfsm/command"
+	"holt/raftfsm/znode"
+)
+
+// fsm applies committed entries, in order, on raft's one goroutine for that. Nothing in it can fail: a refusal is a
+// result, and an entry that cannot be decoded means a damaged disk or a bug, where going on would let members differ.
+type fsm struct {
+	log      *slog.Logger
+	progress *progress
+	calls    *calls
+	outbox   *outbox
+	machine  *znode.Machine
+	size     *logSize
+
+	// Reused from entry to entry.
+	entry   command.Entry
+	cmd     command.Command
+	answers []answer
+	voided  []uint64
+	replies []any
+}
+
+func newFSM(log *slog.Logger, p *progress, cs *calls, out *outbox, size *logSize) *fsm {
+	f := &fsm{log: log, progress: p, calls: cs, outbox: out, machine: znode.NewMachine(), size: size}
+	p.publish(&view{state: f.machine.State()})
+	return f
+}
+
+// Apply is not used: raft prefers ApplyBatch.
+func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
+
+// ApplyBatch applies entries, publishes the state they lead to, and only then answers: whoever is answered reads a state
+// that has the answer in it.
+func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
+	before := f.machine.Zxid()
+	for _, l := range logs {
+		if l.Type == raft.LogCommand {
+			f.apply(l)
+		}
+	}
+	last, old := logs[len(logs)-1], f.progress.now.Load()
+	v := &view{index: last.Index, term: last.Term, state: old.state}
+	if f.machine.Zxid() != before {
+		v.state = f.machine.State()
+	}
+	f.progress.publish(v)
+	f.calls.answerAll(f.answers)
+	clear(f.answers)
+	f.answers = f.answers[:0]
+	if v.term > old.term {
+		f.outbox.again(f.calls.sentBefore(v.term))
+	}
+	f.size.applied(logs)
+	for len(f.replies) < len(logs) {
+		f.replies = append(f.replies, nil)
+	}
+	return f.replies[:len(logs)]
+}
+
+// apply carries out the commands of one entry.
+func (f *fsm) apply(l *raft.Log) {
+	if err := f.entry.Decode(l.Data); err != nil {
+		panic(fmt.Sprintf("raftfsm: committed entry %d of term %d: %v", l.Index, l.Term, err))
+	}
+	f.machine.Advance(f.entry.Time)
+	void := f.entry.Term != l.Term
+	for i, b := range f.entry.Commands {
+		if err := f.cmd.Decode(b); err != nil {
+			panic(fmt.Sprintf("raftfsm: command %d of committed entry %d: %v", i, l.Index, err))
+		}
+		mine := f.cmd.Origin == f.calls.origin
+		switch {
+		case void && mine:
+			f.voided = append(f.voided, f.cmd.Seq)
+		case !void:
+			r := f.machine.Apply(&f.cmd.Txn)
+			if mine {
+				f.answers = append(f.answers, answer{f.cmd.Seq, r})
+			}
+		}
+	}
+	if len(f.voided) > 0 {
+		f.outbox.again(f.calls.unsend(f.calls.find(f.voided), f.entry.Term))
+		f.voided = f.voided[:0]
+	}
+}
+
+// Snapshot is O(1): the state is immutable, and written out beside further Applys.
+func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
+	v := f.progress.now.Load()
+	return &snapshot{view: v, log: f.log}, nil
+}
+
+// Restore replaces everything with a snapshot, at start or when this member was away too long.
+func (f *fsm) Restore(r io.ReadCloser) error {
+	defer r.Close()
+	v, err := readSnapshot(r)
+	if err != nil {
+		return fmt.Errorf("restoring a snapshot: %w", err)
+	}
+	f.machine = znode.FromState(v.state)
+	f.progress.publish(v)
+	// Results that the snapshot covers were never seen here.
+	f.calls.endSent()
+	f.log.Info("restored a snapshot", "zxid", v.state.Zxid, "znodes", v.state.Tree.Len(), "index", v.index)
+	return nil
+}

@@ -1,0 +1,200 @@
+package raftfsm
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"holt/raftfsm/peer"
+)
+
+const (
+	// electionStep is how much later each further voter starts an election when its leader's process has died, so that
+	// they do not split the vote.
+	electionStep = 75 * time.Millisecond
+	// nudgePauseMin and nudgePauseMax bound the pauses between telling a member of a commit again; they double.
+	nudgePauseMin = 500 * time.Microsecond
+	nudgePauseMax = 16 * time.Millisecond
+)
+
+// observe wakes the outbox when the leader changes and keeps connections to whom this member will want to talk to.
+func (n *Node) observe() {
+	ch := make(chan raft.Observation, 16)
+	o := raft.NewObserver(ch, false, func(o *raft.Observation) bool {
+		switch o.Data.(type) {
+		case raft.LeaderObservation, raft.RaftState:
+			return true
+		}
+		return false
+	})
+	n.raft.RegisterObserver(o)
+	defer n.raft.DeregisterObserver(o)
+	// An observation can be dropped when many come at once; the tick makes up for it.
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ch:
+			n.connect()
+		case <-tick.C:
+		case <-n.stop:
+			return
+		}
+		n.outbox.poke()
+	}
+}
+
+// connect opens the connections this member needs in its role before the first request does.
+func (n *Node) connect() {
+	r := n.role()
+	if !r.leads && r.leader != "" {
+		n.writes.Try(r.target())
+	}
+	for _, s := range n.servers() {
+		if s.Name != n.cfg.Name {
+			n.asks.Try(s.target())
+		}
+	}
+}
+
+// onDown is called when the connection to a member ended. If that was the leader and nobody listens at its address any
+// more, its process is dead, and there is no point in waiting out the heartbeats.
+func (n *Node) onDown(t peer.Target) {
+	n.wg.Go(func() {
+		r := n.role()
+		if r.leads || r.leader != t.Name {
+			return
+		}
+		rank := n.rank(t.Name)
+		if rank < 0 || !n.mux.Refused(n.ctx, t.Addr) {
+			return
+		}
+		wait := time.NewTimer(time.Duration(rank) * electionStep)
+		defer wait.Stop()
+		select {
+		case <-wait.C:
+		case <-n.stop:
+			return
+		}
+		now := n.role()
+		if now.leads || now.term != r.term || now.leader != "" && now.leader != t.Name {
+			return // somebody was faster
+		}
+		n.log.Info("the leader's process is gone: starting an election", "leader", t.Name, "term", now.term)
+		if err := n.trans.ElectNow(); err != nil {
+			n.log.Debug("could not start an election", "error", err)
+		}
+	})
+}
+
+// rank is this voter's turn among those who survive the leader: -1 if it does not vote.
+func (n *Node) rank(dead string) int {
+	var names []string
+	for _, s := range n.voters() {
+		if s.Name != dead {
+			names = append(names, s.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Index(names, n.cfg.Name)
+}
+
+// nudges tells followers of a commit at once. Raft tells them with the next entry or after its CommitTimeout, and a
+// request to a follower waits for that. A nudge is the empty append raft would send, made from facts alone: this entry is
+// committed, in the term this member led. Whenever it arrives it is true; where it does not fit it is refused.
+func (n *Node) nudges() {
+	for {
+		select {
+		case <-n.nudge:
+		case <-n.stop:
+			return
+		}
+		if n.newsFor(0) == nil {
+			continue
+		}
+		for _, s := range n.servers() {
+			if s.Name != n.cfg.Name {
+				n.nudgeOne(s)
+			}
+		}
+	}
+}
+
+// newsFor is what a member that was last told of an index should be told now: nil if this member does not lead, or if an
+// entry on its way will carry the news.
+func (n *Node) newsFor(told uint64) *view {
+	v := n.progress.now.Load()
+	if v.index <= told || !n.leads() || n.raft.CurrentTerm() != v.term || n.raft.LastIndex() != v.index {
+		return nil
+	}
+	return v
+}
+
+// nudgeOne nudges a member until it has the news; one at a time. A member that was not needed for the quorum may get the
+// entry a moment later than the nudge, so it is tried a few times.
+func (n *Node) nudgeOne(s server) {
+	n.nudgeMu.Lock()
+	defer n.nudgeMu.Unlock()
+	if n.nudging[s.Name] {
+		return
+	}
+	n.nudging[s.Name] = true
+	n.wg.Go(func() {
+		defer func() {
+			n.nudgeMu.Lock()
+			delete(n.nudging, s.Name)
+			n.nudgeMu.Unlock()
+		}()
+		told, pause := uint64(0), nudgePauseMin
+		for {
+			v := n.newsFor(told)
+			if v == nil {
+				return
+			}
+			if n.tell(s, v) {
+				told, pause = v.index, nudgePauseMin
+				continue
+			}
+			if pause > nudgePauseMax {
+				return // it lags or is away: leave it to raft
+			}
+			select {
+			case <-time.After(pause):
+			case <-n.stop:
+				return
+			}
+			pause *= 2
+		}
+	})
+}
+
+// tell sends one nudge and says whether it was taken.
+func (n *Node) tell(s server, v *view) bool {
+	self := n.trans.EncodePeer(raft.ServerID(n.cfg.Name), n.trans.LocalAddr())
+	req := &raft.AppendEntriesRequest{
+		RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(n.cfg.Name), Addr: self},
+		Term:      v.term, Leader: self,
+		PrevLogEntry: v.index, PrevLogTerm: v.term, LeaderCommitIndex: v.index,
+	}
+	var resp raft.AppendEntriesResponse
+	err := n.trans.AppendEntries(raft.ServerID(s.Name), raft.ServerAddress(s.Addr), req, &resp)
+	return err == nil && resp.Success
+}
+
+// HandOver gives leadership to another voter, if this member leads and there is one. It is for a member that stops:
+// requests under way then go to the new leader.
+func (n *Node) HandOver(ctx context.Context) error {
+	if !n.leads() || len(n.voters()) < 2 {
+		return nil
+	}
+	done := make(chan error, 1)
+	go func() { done <- n.raft.LeadershipTransfer().Error() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

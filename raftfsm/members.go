@@ -1,0 +1,102 @@
+package raftfsm
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/raft"
+
+	"holt/raftfsm/peer"
+)
+
+// Member is one server of the cluster.
+type Member struct {
+	Name     string `json:"name"`
+	RaftAddr string `json:"raft_addr"` // host:port; the host is resolved at each dial
+	URL      string `json:"url"`       // for clients
+}
+
+// MaxMembers bounds the servers of one cluster.
+const MaxMembers = 63
+
+// ValidateMembers says what is wrong with the list a cluster starts from.
+func ValidateMembers(ms []Member) error {
+	if len(ms) == 0 || len(ms) > MaxMembers {
+		return fmt.Errorf("a cluster has 1 to %d members, not %d", MaxMembers, len(ms))
+	}
+	names, addrs := map[string]bool{}, map[string]bool{}
+	for _, m := range ms {
+		switch {
+		case m.Name == "" || m.RaftAddr == "":
+			return errors.New("a member needs a name and a raft address")
+		case names[m.Name]:
+			return fmt.Errorf("member %q is listed twice", m.Name)
+		case addrs[m.RaftAddr]:
+			return fmt.Errorf("raft address %s is listed twice", m.RaftAddr)
+		}
+		names[m.Name], addrs[m.RaftAddr] = true, true
+	}
+	return nil
+}
+
+// ClusterID is the id of the cluster that begins with these members: every one of them, started by itself, comes to the
+// same.
+func ClusterID(ms []Member) string {
+	var lines []string
+	for _, m := range ms {
+		lines = append(lines, m.Name+"="+m.RaftAddr)
+	}
+	slices.Sort(lines)
+	sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
+	return hex.EncodeToString(sum[:16])
+}
+
+// server is a member as raft's configuration has it.
+type server struct {
+	Name, Addr string
+	Voter      bool
+}
+
+func (s server) target() peer.Target { return peer.Target{Name: s.Name, Addr: s.Addr} }
+
+// servers are the present members.
+func (n *Node) servers() []server {
+	var out []server
+	for _, s := range n.raft.GetConfiguration().Configuration().Servers {
+		out = append(out, server{string(s.ID), string(s.Address), s.Suffrage == raft.Voter})
+	}
+	return out
+}
+
+func (n *Node) voters() []server {
+	return slices.DeleteFunc(n.servers(), func(s server) bool { return !s.Voter })
+}
+
+// role is what this member is at the moment.
+type role struct {
+	leads  bool
+	term   uint64
+	leader string // name; "" while there is none
+	addr   string // of the leader
+}
+
+func (r role) target() peer.Target { return peer.Target{Name: r.leader, Addr: r.addr} }
+
+func (n *Node) role() role {
+	r := role{term: n.raft.CurrentTerm()}
+	if r.leads = n.leads(); r.leads {
+		r.leader = n.cfg.Name
+		return r
+	}
+	addr, id := n.raft.LeaderWithID()
+	if r.leader, r.addr = string(id), string(addr); r.leader == n.cfg.Name {
+		r.leader = "" // it was this one
+	}
+	return r
+}
+
+func (n *Node) leads() bool { return n.raft.State() == raft.Leader }

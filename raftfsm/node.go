@@ -1,0 +1,217 @@
+package raftfsm
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"holt/raftfsm/command"
+	"holt/raftfsm/guard"
+	"holt/raftfsm/peer"
+	"holt/raftfsm/znode"
+)
+
+// Node is one member of a cluster.
+type Node struct {
+	cfg   Config
+	log   *slog.Logger
+	mux   *peer.Mux
+	trans *guard.Transport
+	raft  *raft.Raft
+
+	progress     *progress
+	calls        *calls
+	outbox       *outbox
+	size         *logSize
+	disk         disk
+	reads        rounds // of this member's own readers
+	leaderRounds rounds // of all members' readers, while this one leads
+	writes       *peer.Pool
+	asks         *peer.Pool // not behind writes: those may be held back
+
+	ready atomic.Bool // caught up once since the start
+	nudge chan struct{}
+
+	opened  chan struct{} // closed once raft is set
+	nudgeMu sync.Mutex    // guards nudging
+	nudging map[string]bool
+
+	ctx       context.Context // ends with stop
+	cancel    context.CancelFunc
+	stop      <-chan struct{}
+	wg        sync.WaitGroup
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Open starts a member and returns at once: it may take a while until it is Ready.
+func Open(cfg Config) (*Node, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	n := &Node{
+		cfg: cfg, log: cfg.Logger.With("node", cfg.Name), mux: cfg.Mux, progress: &progress{}, calls: newCalls(newOrigin()),
+		outbox: newOutbox(), nudge: make(chan struct{}, 1), opened: make(chan struct{}), nudging: make(map[string]bool),
+	}
+	n.outbox.node = n
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.stop = n.ctx.Done()
+	n.reads = rounds{ask: n.readIndex, ctx: n.ctx, spawn: n.wg.Go}
+	n.leaderRounds = rounds{ask: n.leaderIndex, ctx: n.ctx, spawn: n.wg.Go}
+	n.size = &logSize{limit: cfg.SnapshotBytes, state: n.stateBytes, due: func() {
+		trailing := n.size.trailing()
+		n.wg.Go(func() { n.compact(trailing) })
+	}}
+	if err := n.open(); err != nil {
+		n.cancel()
+		return nil, err
+	}
+	return n, nil
+}
+
+func (n *Node) open() (err error) {
+	cfg := n.cfg
+	inner := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Stream: n.mux.RaftLayer(cfg.RaftAdvertise), MaxPool: 3, MaxRPCsInFlight: guard.MaxRPCsInFlight,
+		Timeout: cfg.RPCTimeout, Logger: raftLogger(n.log),
+	})
+	n.trans, err = guard.NewTransport(guard.TransportConfig{Inner: inner, Stall: cfg.Storage.Stall, MaxStall: cfg.MaxStall})
+	if err != nil {
+		return err
+	}
+	// The pools are there before raft: it may lead before NewRaft returns.
+	n.writes = peer.NewPool(n.mux, peer.PoolConfig{OnPush: n.onRefused, OnDown: n.onDown})
+	n.asks = peer.NewPool(n.mux, peer.PoolConfig{})
+	if err := n.bootstrap(); err != nil {
+		return errors.Join(err, n.trans.Close())
+	}
+	f := newFSM(n.log, n.progress, n.calls, n.outbox, n.size)
+	n.raft, err = raft.NewRaft(n.raftConfig(), f, cfg.Storage.Logs, cfg.Storage.Stable, cfg.Storage.Snaps, n.trans)
+	if err != nil {
+		return errors.Join(fmt.Errorf("starting raft: %w", err), n.trans.Close())
+	}
+	err = n.mux.Serve(map[byte]peer.Route{
+		kindForward:   {Handler: n.onForward, Ordered: true},
+		kindReadIndex: {Handler: n.onReadIndex},
+		kindTerm:      {Handler: n.onTerm},
+	})
+	if err != nil {
+		return errors.Join(err, n.raft.Shutdown().Error(), n.trans.Close())
+	}
+	for _, run := range []func(){n.outbox.run, n.observe, n.nudges, n.watchDisk, n.catchUp} {
+		n.wg.Go(run)
+	}
+	close(n.opened)
+	n.outbox.poke()
+	return nil
+}
+
+// bootstrap writes the first configuration, unless there is one.
+func (n *Node) bootstrap() error {
+	s := n.cfg.Storage
+	has, err := raft.HasExistingState(s.Logs, s.Stable, s.Snaps)
+	if err != nil || has {
+		return err
+	}
+	var conf raft.Configuration
+	for _, m := range n.cfg.Members {
+		conf.Servers = append(conf.Servers, raft.Server{Suffrage: raft.Voter, ID: raft.ServerID(m.Name), Address: raft.ServerAddress(m.RaftAddr)})
+	}
+	if err := raft.BootstrapCluster(n.raftConfig(), s.Logs, s.Stable, s.Snaps, n.trans, conf); err != nil {
+		return fmt.Errorf("writing the first configuration: %w", err)
+	}
+	return nil
+}
+
+// newOrigin names this run of the process.
+func newOrigin() command.Origin {
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	return command.Origin(binary.LittleEndian.Uint64(b[:]))
+}
+
+// catchUp makes the member ready once it holds all that was committed when it first heard of a leader.
+func (n *Node) catchUp() {
+	for {
+		if _, err := n.Linearizable(n.ctx); err == nil {
+			n.ready.Store(true)
+			n.log.Info("ready", "zxid", n.progress.now.Load().state.Zxid)
+			return
+		}
+		select {
+		case <-n.stop:
+			return
+		case <-time.After(roundPause):
+		}
+	}
+}
+
+// Ready says whether the member has caught up since it started.
+func (n *Node) Ready() bool { return n.ready.Load() }
+
+// Propose has txn carried out by the cluster and gives its result once this member's own state holds it. Errors are those
+// of package command. A transaction that a change of leader swept away is proposed again, as long as ctx lasts: it is
+// known by then that it was not carried out.
+func (n *Node) Propose(ctx context.Context, txn *znode.Txn) (*znode.Result, error) {
+	if n.ctx.Err() != nil {
+		return nil, command.ErrShuttingDown
+	}
+	c, err := n.calls.start(txn)
+	if err != nil {
+		return nil, err
+	}
+	n.outbox.add(c)
+	var o outcome
+	select {
+	case o = <-c.done:
+	case <-ctx.Done():
+		o = n.calls.giveUp(c, command.ErrNoLeader)
+	case <-n.stop:
+		o = n.calls.giveUp(c, command.ErrShuttingDown)
+	}
+	return o.result, o.err
+}
+
+// State is this member's own, without waiting for anyone.
+func (n *Node) State() (*znode.State, error) {
+	if !n.ready.Load() {
+		return nil, command.ErrBehind
+	}
+	return n.progress.now.Load().state, nil
+}
+
+// StateAt is a state of at least z.
+func (n *Node) StateAt(ctx context.Context, z znode.Zxid) (*znode.State, error) {
+	if v := n.progress.atZxid(ctx, z); v != nil && n.ready.Load() {
+		return v.state, nil
+	}
+	return nil, command.ErrBehind
+}
+
+// stateBytes is about how large the state is in a log.
+func (n *Node) stateBytes() int64 {
+	t := n.progress.now.Load().state.Tree
+	return t.Bytes() + int64(t.Len())*nodeOverhead
+}
+
+// Close stops the member and waits for all of it. Requests under way end with ErrShuttingDown or ErrUnknown. To hand
+// leadership over first is the caller's business: HandOver.
+func (n *Node) Close() error {
+	n.closeOnce.Do(func() {
+		n.cancel()
+		err := n.raft.Shutdown().Error()
+		n.calls.endAll(command.ErrShuttingDown)
+		n.wg.Wait()
+		n.closeErr = errors.Join(err, n.writes.Close(), n.asks.Close(), n.trans.Close(), n.mux.Close())
+	})
+	return n.closeErr
+}

@@ -1,0 +1,332 @@
+package raftfsm
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"holt/raftfsm/command"
+)
+
+const (
+	// MaxEntriesInFlight is how many raft entries a leader has outstanding: one being agreed on, one being written, one
+	// waiting for raft to take it. More would only make them smaller.
+	MaxEntriesInFlight = 3
+	// MaxBundles is how many bundles of other members' commands may wait on the leader; then their connections are not
+	// read, which holds their senders back.
+	MaxBundles = 16
+	// enqueueTimeout bounds how long raft may take to accept an entry; after it, the entry is certainly not in the log.
+	enqueueTimeout = 2 * time.Second
+	// refusedPause is how long this member waits before it tries again after its leader refused or could not be reached.
+	refusedPause = 10 * time.Millisecond
+)
+
+// bundle is commands another member forwarded to this one, meant for one term.
+type bundle struct {
+	term     uint64
+	commands [][]byte
+	grows    []bool
+	seqs     []uint64
+	refuse   func(reason byte, term uint64, seqs []uint64)
+}
+
+// outbox holds the commands that wait to be proposed, in order. One goroutine empties it: on the leader into raft
+// entries, as many commands each as are waiting; elsewhere into frames to the leader.
+type outbox struct {
+	node *Node
+
+	mu    sync.Mutex // guards queue and after
+	queue []*call
+	after time.Time // not before this
+
+	wake    chan struct{} // has room for one
+	bundles chan *bundle
+	held    *bundle       // did not fit into the last entry
+	slots   chan struct{} // a token for each entry in flight
+
+	epoch atomic.Uint64 // the term this member last opened with an Epoch
+}
+
+func newOutbox() *outbox {
+	return &outbox{
+		wake: make(chan struct{}, 1), bundles: make(chan *bundle, MaxBundles), slots: make(chan struct{}, MaxEntriesInFlight),
+	}
+}
+
+// add puts a call behind the others.
+func (o *outbox) add(c *call) {
+	o.mu.Lock()
+	if len(o.queue) >= 2*MaxCalls {
+		o.queue = o.node.calls.onlyWaiting(o.queue) // the rest was given up
+	}
+	o.queue = append(o.queue, c)
+	o.mu.Unlock()
+	o.poke()
+}
+
+// again puts calls that came back before the others.
+func (o *outbox) again(batch []*call) {
+	if len(batch) == 0 {
+		return
+	}
+	o.mu.Lock()
+	o.queue = append(batch, o.queue...)
+	o.mu.Unlock()
+	o.poke()
+}
+
+// pause lets the outbox rest: its leader is not there, or not yet.
+func (o *outbox) pause() {
+	o.mu.Lock()
+	o.after = o.node.cfg.Now().Add(refusedPause)
+	o.mu.Unlock()
+	o.poke()
+}
+
+func (o *outbox) poke() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take removes calls from the front: at most room commands and bytes, but at least one call if there is any room.
+func (o *outbox) take(room, bytes int) []*call {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n, size := 0, 0
+	for n < len(o.queue) && n < room {
+		if size += len(o.queue[n].body); size > bytes && n > 0 {
+			break
+		}
+		n++
+	}
+	batch := append([]*call(nil), o.queue[:n]...)
+	o.queue = append(o.queue[:0], o.queue[n:]...)
+	clear(o.queue[len(o.queue) : len(o.queue)+n])
+	return batch
+}
+
+func (o *outbox) empty() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.queue) == 0
+}
+
+// rest is how long the outbox has been asked to pause still.
+func (o *outbox) rest() time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.after.IsZero() {
+		return 0
+	}
+	d := o.after.Sub(o.node.cfg.Now())
+	if d <= 0 {
+		o.after = time.Time{}
+	}
+	return d
+}
+
+// run empties the outbox until the node stops.
+func (o *outbox) run() {
+	n := o.node
+	for {
+		select {
+		case <-n.stop:
+			return
+		case <-o.wake:
+		case b := <-o.bundles:
+			o.held = b
+		}
+		for o.step() {
+		}
+	}
+}
+
+// step does one thing and says whether there may be more to do at once.
+func (o *outbox) step() bool {
+	n := o.node
+	if d := o.rest(); d > 0 && o.held == nil {
+		time.AfterFunc(d, o.poke)
+		return false
+	}
+	r := n.role()
+	if r.leads {
+		return o.propose(r.term)
+	}
+	if o.held != nil {
+		o.held.refuse(reasonNotLeader, o.held.term, o.held.seqs)
+		o.held = nil
+		return true
+	}
+	if o.empty() {
+		return false
+	}
+	return n.forward(r)
+}
+
+// propose puts what is waiting into one entry and hands it to raft.
+func (o *outbox) propose(term uint64) bool {
+	n := o.node
+	if o.epoch.Load() != term {
+		o.open(term)
+	}
+	if o.held == nil && len(o.bundles) == 0 && o.empty() {
+		return false
+	}
+	select {
+	case o.slots <- struct{}{}:
+	case <-n.stop:
+		return false
+	}
+	e := o.gather(term)
+	if len(e.commands) == 0 {
+		<-o.slots
+		return true
+	}
+	now := n.cfg.Now().UnixMilli()
+	entry := command.Entry{Term: term, Time: now, Commands: e.commands}
+	f := n.raft.Apply(entry.Append(make([]byte, 0, entry.Size())), enqueueTimeout)
+	n.wg.Go(func() {
+		err := f.Error()
+		<-o.slots
+		select {
+		case n.nudge <- struct{}{}:
+		default:
+		}
+		o.failed(err, e, term)
+	})
+	return true
+}
+
+// open proposes the Epoch of a term that this member has begun to lead.
+func (o *outbox) open(term uint64) {
+	n := o.node
+	entry := command.Entry{Term: term, Time: n.cfg.Now().UnixMilli()}
+	o.epoch.Store(term)
+	f := n.raft.Apply(entry.Append(nil), enqueueTimeout)
+	n.wg.Go(func() {
+		if err := f.Error(); err != nil {
+			n.log.Warn("the first entry of the term was not committed", "term", term, "error", err)
+			o.epoch.CompareAndSwap(term, 0)
+			o.pause()
+		}
+	})
+}
+
+// batch is what went into an entry, so that it can be taken back.
+type batch struct {
+	commands [][]byte
+	own      []*call
+	bundles  []*bundle
+}
+
+// gather collects the commands of one entry: those of this member and those of others, up to the limits.
+func (o *outbox) gather(term uint64) *batch {
+	n, e, bytes := o.node, &batch{}, 0
+	full := n.disk.full.Load()
+	share := command.MaxEntryCommands
+	if !o.empty() {
+		share /= 2 // the rest is for this member's own
+	}
+	for {
+		b := o.held
+		if b == nil {
+			select {
+			case b = <-o.bundles:
+			default:
+			}
+		}
+		if b == nil {
+			break
+		}
+		o.held = nil
+		if b.term != term {
+			b.refuse(reasonNotLeader, b.term, b.seqs)
+			continue
+		}
+		if full {
+			b = b.withoutGrowth()
+		}
+		size := b.bytes()
+		if len(e.commands) > 0 && (len(e.commands)+len(b.commands) > share || bytes+size > command.SoftEntryBytes) {
+			o.held = b
+			break
+		}
+		e.commands = append(e.commands, b.commands...)
+		e.bundles = append(e.bundles, b)
+		bytes += size
+	}
+	room, left := command.MaxEntryCommands-len(e.commands), command.SoftEntryBytes-bytes
+	if room <= 0 || left <= 0 && len(e.commands) > 0 {
+		return e
+	}
+	own := o.take(room, left)
+	if full {
+		own = n.refuseGrowth(own)
+	}
+	e.own = n.calls.send(own, term)
+	for _, c := range e.own {
+		e.commands = append(e.commands, c.body)
+	}
+	return e
+}
+
+// failed takes back an entry that is certainly not in the log. Of every other failure the log will tell: the entry is
+// applied here, or one of a later term is, or the callers stop waiting.
+func (o *outbox) failed(err error, e *batch, term uint64) {
+	n := o.node
+	switch {
+	case err == nil:
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrEnqueueTimeout), errors.Is(err, raft.ErrLeadershipTransferInProgress):
+		o.pause()
+		o.again(n.calls.unsend(e.own, term))
+		for _, b := range e.bundles {
+			b.refuse(reasonNotLeader, b.term, b.seqs)
+		}
+	case errors.Is(err, raft.ErrRaftShutdown):
+	default:
+		n.log.Warn("an entry was not acknowledged", "term", term, "commands", len(e.commands), "error", err)
+	}
+}
+
+// refuseGrowth ends the calls that would make the state larger.
+func (n *Node) refuseGrowth(own []*call) []*call {
+	kept := own[:0]
+	for _, c := range own {
+		if c.grows {
+			n.calls.end(c, outcome{err: command.ErrDiskFull})
+		} else {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
+
+func (b *bundle) bytes() (n int) {
+	for _, c := range b.commands {
+		n += len(c)
+	}
+	return n
+}
+
+// withoutGrowth is the part of the bundle that does not make the state larger; the rest is refused.
+func (b *bundle) withoutGrowth() *bundle {
+	kept, refused := &bundle{term: b.term, refuse: b.refuse}, []uint64(nil)
+	for i, c := range b.commands {
+		if b.grows[i] {
+			refused = append(refused, b.seqs[i])
+			continue
+		}
+		kept.commands = append(kept.commands, c)
+		kept.grows = append(kept.grows, false)
+		kept.seqs = append(kept.seqs, b.seqs[i])
+	}
+	if len(refused) > 0 {
+		b.refuse(reasonDiskFull, b.term, refused)
+	}
+	return kept
+}
