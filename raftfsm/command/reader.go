@@ -36,6 +36,9 @@ func (r *reader) uint64() uint64 {
 }
 
 func (r *reader) num() uint64 {
+	if r.bad {
+		return 0
+	}
 	v, n := binary.Uvarint(r.b)
 	if n <= 0 {
 		r.bad = true
