@@ -1,0 +1,64 @@
+package guard
+
+import "fmt"
+
+// Reason is why a member's folder was refused. The set is closed.
+type Reason string
+
+// The reasons.
+const (
+	// ReasonLocked: another process has the folder open.
+	ReasonLocked Reason = "locked"
+	// ReasonAmnesia: a member lived here and its log is gone.
+	ReasonAmnesia Reason = "amnesia"
+	// ReasonForeign: the log belongs to no known member, or to another store than the identity beside it.
+	ReasonForeign Reason = "foreign"
+	// ReasonName: the member that lives here has another name.
+	ReasonName Reason = "name"
+	// ReasonCluster: the member that lives here is of another cluster.
+	ReasonCluster Reason = "cluster"
+	// ReasonDamaged: a file is damaged.
+	ReasonDamaged Reason = "damaged"
+)
+
+// rejoin is the way back for a member that cannot be trusted with its past.
+const rejoin = "if the rest of the cluster has a quorum, remove this member from the cluster, delete its folder and let it join again; " +
+	"if it is the only member, restore the folder from a backup"
+
+// advice is what an operator should do, by reason.
+func (r Reason) advice() string {
+	switch r {
+	case ReasonLocked:
+		return "stop the other process, or give this member a folder of its own"
+	case ReasonForeign:
+		return "point this member at its own folder; if this member never ran, delete the folder's contents and start it again; otherwise " + rejoin
+	case ReasonName, ReasonCluster:
+		return "start it under its own name and cluster, or give this member a folder of its own"
+	default:
+		return rejoin
+	}
+}
+
+// StoreError says that a member must not start on a folder, why, and what to do about it.
+type StoreError struct {
+	Reason Reason
+	Path   string // the file or folder that was refused
+	Detail string // what was found
+	Advice string // what to do
+	Err    error  // the cause, may be nil
+}
+
+func refuse(reason Reason, path string, cause error, format string, args ...any) *StoreError {
+	return &StoreError{Reason: reason, Path: path, Detail: fmt.Sprintf(format, args...), Advice: reason.advice(), Err: cause}
+}
+
+func (e *StoreError) Error() string {
+	s := e.Path + ": " + e.Detail
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s + "; what to do: " + e.Advice
+}
+
+// Unwrap is the cause.
+func (e *StoreError) Unwrap() error { return e.Err }
