@@ -93,7 +93,8 @@ func (c *Conn) Call(ctx context.Context, kind byte, payload []byte) ([]byte, err
 
 // Send sends a one-way message. It returns once the message is queued, behind
 // all this goroutine sent before; nil does not mean that it arrived. Every error
-// is an ErrNotSent.
+// is an ErrNotSent. The order holds within a connection only: after a redial, the
+// other member may still be reading what came over the old one.
 func (c *Conn) Send(ctx context.Context, kind byte, payload []byte) error {
 	if err := c.out.put(ctx, 0, kind, payload); err != nil {
 		return notSent(err)

@@ -35,10 +35,11 @@ const (
 	// MaxErrorText is the longest text of a RemoteError, in bytes.
 	MaxErrorText = 4 << 10
 	// QueueFrames and QueueBytes bound what waits to be written on a connection.
-	// When either is reached, senders wait. A connection holds at most twice
-	// QueueBytes, one half being written while the other fills.
+	// When either is reached, senders wait. One frame always fits into an empty
+	// queue, whatever its size. While one queue is written the next one fills, so
+	// a connection holds at most twice as much.
 	QueueFrames = 4096
-	QueueBytes  = 16 << 20
+	QueueBytes  = 4 << 20
 	// MaxConcurrentCalls is how many unordered calls of one connection run at a
 	// time; when they do, nothing more is read from it.
 	MaxConcurrentCalls = 256

@@ -25,8 +25,9 @@ type outbox struct {
 	err     error         // why done is closed
 }
 
-// keepBuffer is the largest buffer that is kept for reuse when it was written.
-const keepBuffer = 1 << 20
+// keepBuffer is the size in bytes up to which a written buffer is kept for reuse
+// in any case; a larger one only if a quarter of it was needed.
+const keepBuffer = 256 << 10
 
 func newOutbox() *outbox {
 	return &outbox{
@@ -149,7 +150,7 @@ func (o *outbox) run(w io.Writer) error {
 		if _, err := w.Write(out); err != nil {
 			return err
 		}
-		if spare = nil; cap(out) <= keepBuffer {
+		if spare = nil; cap(out) <= keepBuffer || len(out) > cap(out)/4 {
 			spare = out[:0]
 		}
 	}

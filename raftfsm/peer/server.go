@@ -119,6 +119,9 @@ func (s *incoming) read() error {
 	r := bufio.NewReaderSize(s.nc, readBuffer)
 	for {
 		id, kind, payload, err := readFrame(r)
+		if err == nil {
+			err = s.ctx.Err() // what is buffered of a dead connection is not served
+		}
 		if err != nil {
 			return err
 		}
