@@ -7,6 +7,7 @@ package httpapi
 
 import (
 	"context"
+	"time"
 
 	"holt/raftfsm/znode"
 )
@@ -63,3 +64,23 @@ type Check struct {
 	Live   bool   // whether it counts for /livez too
 	Detail string // for people
 }
+
+// Metrics counts requests. No label may ever hold a path of a znode.
+type Metrics interface {
+	// Route gives what counts the requests of one route and method. It is called while the API is made, once for each,
+	// and once with "" and "" for the requests that belong to none.
+	Route(route, method string) RouteMetrics
+}
+
+// RouteMetrics counts the requests of one route and method. Its methods are on every request's way: they must be cheap.
+type RouteMetrics interface {
+	Begin()
+	End(status int, took time.Duration)
+}
+
+// uncounted is the Metrics of an API that has none.
+type uncounted struct{}
+
+func (uncounted) Route(string, string) RouteMetrics { return uncounted{} }
+func (uncounted) Begin()                            {}
+func (uncounted) End(int, time.Duration)            {}

@@ -2,6 +2,8 @@
 // codes. It is the only place with JSON tags, shared by the server and the Go client. Every field is always present.
 package wire
 
+import "encoding/json"
+
 // Stat is what is known about a znode besides its data. Times are ms since the Unix epoch.
 type Stat struct {
 	Version        int64  `json:"version"`
@@ -100,6 +102,7 @@ type Problem struct {
 	Size           *int64     `json:"size,omitempty"`            // of too_large, where it is known
 	Failed         *int       `json:"failed,omitempty"`          // of a transaction: the op that was refused
 	Results        []TxnError `json:"results,omitempty"`         // of a transaction: one for each op
+	Checks         []Check    `json:"checks,omitempty"`          // of /livez and /readyz: all of them
 }
 
 // TxnError says how one op of a refused transaction ended.
@@ -112,7 +115,8 @@ type Txn struct {
 	Ops []Op `json:"ops"`
 }
 
-// Op is one step of a transaction.
+// Op is one step of a transaction. The last three are known so that they can be refused by name: they are not
+// implemented yet.
 type Op struct {
 	Op       string  `json:"op"`
 	Path     string  `json:"path"`
@@ -122,6 +126,10 @@ type Op struct {
 	Version  *int64  `json:"version,omitempty"`
 	Czxid    *uint64 `json:"czxid,omitempty"`
 	Absent   bool    `json:"absent,omitempty"`
+
+	TTL     *int64          `json:"ttl_ms,omitempty"`
+	ACL     json.RawMessage `json:"acl,omitempty"`
+	Parents *bool           `json:"parents,omitempty"`
 }
 
 // TxnDone answers POST /v1/txn.
@@ -135,4 +143,37 @@ type TxnResult struct {
 	Op   string `json:"op"`
 	Path string `json:"path"`
 	Stat *Stat  `json:"stat"`
+}
+
+// Limits answers GET /v1/limits: every limit of the server that answers, by name. Times are ms.
+type Limits struct {
+	PathBytes          int64 `json:"path_bytes"`
+	PathDepth          int64 `json:"path_depth"`
+	DataBytes          int64 `json:"data_bytes"`
+	TxnOps             int64 `json:"txn_ops"`
+	TxnBytes           int64 `json:"txn_bytes"`
+	TxnBodyBytes       int64 `json:"txn_body_bytes"`
+	PreconditionTags   int64 `json:"precondition_tags"`
+	HeaderBytes        int64 `json:"header_bytes"`
+	Requests           int64 `json:"requests"`
+	ConcurrentStreams  int64 `json:"concurrent_streams"`
+	DrainBytes         int64 `json:"drain_bytes"`
+	BodyTimeoutMs      int64 `json:"body_timeout_ms"`
+	AnswerTimeoutMs    int64 `json:"answer_timeout_ms"`
+	WriteWaitMs        int64 `json:"write_wait_ms"`
+	ZxidWaitMs         int64 `json:"zxid_wait_ms"`
+	LinearizableWaitMs int64 `json:"linearizable_wait_ms"`
+}
+
+// Health answers /livez and /readyz when all is well; else they answer a Problem. Checks is empty unless asked for.
+type Health struct {
+	OK     bool    `json:"ok"`
+	Checks []Check `json:"checks"`
+}
+
+// Check is one reason to be ready or not.
+type Check struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
 }

@@ -1,0 +1,152 @@
+package apitest
+
+import (
+	"context"
+	"sync"
+
+	"holt/httpapi"
+	"holt/raftfsm/command"
+	"holt/raftfsm/znode"
+)
+
+// Node is a cluster of one in memory: a Proposer, a Reader and a Cluster. Its time is its number of proposals.
+type Node struct {
+	mu       sync.Mutex // guards all below
+	machine  *znode.Machine
+	state    *znode.State
+	proposed int
+	faults   Faults
+	changed  chan struct{} // closed when state or faults change
+}
+
+// Faults is how a Node fails. The zero value is a Node that works.
+type Faults struct {
+	Propose      error // what Propose gives instead of carrying out
+	Swallow      error // what Propose gives after it has carried out: ErrUnknown, most likely
+	State        error // what State gives
+	Linearizable error // what Linearizable gives
+	Hold         bool  // Propose and Linearizable wait for as long as this is set
+	NoLeader     bool  // Status knows no leader
+	Checks       []httpapi.Check
+}
+
+// NewNode is a Node with nothing but the root.
+func NewNode() *Node {
+	m := znode.NewMachine()
+	return &Node{machine: m, state: m.State(), changed: make(chan struct{})}
+}
+
+// Fail makes the Node fail in that way from now on.
+func (n *Node) Fail(f Faults) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.faults = f
+	n.wake()
+}
+
+// wake tells all who wait; n.mu is held.
+func (n *Node) wake() {
+	close(n.changed)
+	n.changed = make(chan struct{})
+}
+
+// Proposed is how many transactions were carried out or refused.
+func (n *Node) Proposed() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.proposed
+}
+
+// wait waits until f is true; f is called with n.mu held. It gives false when ctx ends first.
+func (n *Node) wait(ctx context.Context, f func() bool) bool {
+	for {
+		n.mu.Lock()
+		ok, changed := f(), n.changed
+		n.mu.Unlock()
+		if ok {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// Propose is a Proposer's.
+func (n *Node) Propose(ctx context.Context, txn *znode.Txn) (*znode.Result, error) {
+	if !n.wait(ctx, func() bool { return !n.faults.Hold }) {
+		return nil, command.ErrUnknown
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.faults.Propose != nil {
+		return nil, n.faults.Propose
+	}
+	for i := range txn.Ops {
+		if err := txn.Ops[i].Validate(); err != nil {
+			panic("apitest: the API proposed what is not valid: " + err.Error())
+		}
+	}
+	n.proposed++
+	n.machine.Advance(int64(n.proposed))
+	res := n.machine.Apply(txn)
+	n.state = n.machine.State()
+	n.wake()
+	if n.faults.Swallow != nil {
+		return nil, n.faults.Swallow
+	}
+	return res, nil
+}
+
+// State is a Reader's.
+func (n *Node) State() (*znode.State, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.state, n.faults.State
+}
+
+// StateAt is a Reader's.
+func (n *Node) StateAt(ctx context.Context, zxid znode.Zxid) (*znode.State, error) {
+	if !n.wait(ctx, func() bool { return n.state.Zxid >= zxid }) {
+		return nil, command.ErrBehind
+	}
+	return n.State()
+}
+
+// Linearizable is a Reader's.
+func (n *Node) Linearizable(ctx context.Context) (*znode.State, error) {
+	if !n.wait(ctx, func() bool { return !n.faults.Hold }) {
+		return nil, command.ErrNoLeader
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.state, n.faults.Linearizable
+}
+
+// Status is a Cluster's.
+func (n *Node) Status() httpapi.Status {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s := httpapi.Status{Name: "n1", Leader: "n1", Term: 1, Zxid: n.state.Zxid, Members: []httpapi.Member{
+		{ID: "n1", RaftAddr: "127.0.0.1:7071", URL: "http://127.0.0.1:7070", Voter: true},
+	}}
+	if n.faults.NoLeader {
+		s.Leader = ""
+	}
+	return s
+}
+
+// Checks is a Cluster's.
+func (n *Node) Checks() []httpapi.Check {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.faults.Checks != nil {
+		return n.faults.Checks
+	}
+	return []httpapi.Check{
+		{Name: "log", OK: true, Live: true, Detail: "the last write took 1ms"},
+		{Name: "leader", OK: true, Detail: "n1 leads"},
+	}
+}

@@ -1,0 +1,212 @@
+package httpapi
+
+import (
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"holt/raftfsm/znode"
+)
+
+// flushBytes is how much of a streamed answer is gathered before it is written.
+const flushBytes = 32 << 10
+
+// listing is what a request for children asks for.
+type listing struct {
+	limit      int // 0 for none
+	after      string
+	prefix     string
+	stat, data bool // what to include of each child
+}
+
+// getChildren answers GET /v1/children{path}, all of it from one state. It is written as it is read from the tree: a
+// znode may have more children than fit in memory twice.
+func (a *API) getChildren(x *exchange) error {
+	path, err := x.znodePath()
+	if err != nil {
+		return err
+	}
+	l, err := x.listing()
+	if err != nil {
+		return err
+	}
+	if err := x.refusePreconditions("If-Match"); err != nil {
+		return err
+	}
+	s, err := x.state()
+	if err != nil {
+		return err
+	}
+	n := s.Tree.Get(path)
+	if n == nil {
+		return noNode(path, s.Zxid)
+	}
+	stat := n.Stat()
+	x.setZxid(s.Zxid)
+	if !l.stat && !l.data { // the tag says nothing of what is in the children
+		tag := "c" + strconv.FormatInt(stat.Cversion, 10) + "." + strconv.FormatUint(uint64(stat.Czxid), 10)
+		same, err := noneMatch(x.r.Header["If-None-Match"], tag, "")
+		if err != nil {
+			return err
+		}
+		x.Header()["Etag"] = []string{`"` + tag + `"`}
+		if same {
+			return x.notModified()
+		}
+	}
+	next := l.next(s.Tree, path)
+	if next != "" {
+		x.Header()["Link"] = []string{"<" + x.nextURL(path, next) + `>; rel="next"`}
+	}
+	return x.writeChildren(s.Tree, path, &stat, l, next)
+}
+
+// listing reads the parameters.
+func (x *exchange) listing() (l listing, err error) {
+	if v, ok := x.query.get("limit"); ok {
+		if l.limit, err = strconv.Atoi(v); err != nil || l.limit < 1 {
+			return l, badArguments("limit is a number from 1, not " + quoted(v))
+		}
+	}
+	for name, to := range map[string]*string{"after": &l.after, "prefix": &l.prefix} {
+		*to, _ = x.query.get(name)
+		if len(*to) > znode.MaxPathBytes || strings.ContainsRune(*to, '/') {
+			return l, badArguments(name + " is the beginning of a name, without /")
+		}
+	}
+	if v, ok := x.query.get("include"); ok {
+		for what := range strings.SplitSeq(v, ",") {
+			switch {
+			case what == "stat" && !l.stat:
+				l.stat = true
+			case what == "data" && !l.data:
+				l.data = true
+			default:
+				return l, badArguments("include is stat, data or stat,data, not " + quoted(v))
+			}
+		}
+	}
+	return l, nil
+}
+
+// in yields the children that are asked for, however many.
+func (l *listing) in(t *znode.Tree, path znode.Path) iter.Seq[*znode.Node] {
+	return func(yield func(*znode.Node) bool) {
+		for n := range t.Children(path, max(l.after, justBefore(l.prefix))) {
+			if !strings.HasPrefix(n.Name(), l.prefix) || !yield(n) {
+				return
+			}
+		}
+	}
+}
+
+// justBefore is a string less than s and its continuations, and greater than every name less than s: names are UTF-8
+// and hold no byte 0xff.
+func justBefore(s string) string {
+	if s == "" {
+		return ""
+	}
+	last := len(s) - 1
+	if s[last] == 0 {
+		return s[:last]
+	}
+	return s[:last] + string([]byte{s[last] - 1, 0xff})
+}
+
+// next is the last name of this page if there is another page, else "".
+func (l *listing) next(t *znode.Tree, path znode.Path) (last string) {
+	if l.limit == 0 {
+		return ""
+	}
+	seen := 0
+	for n := range l.in(t, path) {
+		if seen++; seen > l.limit {
+			return last
+		}
+		last = n.Name()
+	}
+	return ""
+}
+
+// nextURL is the request for the page after the one that ends with the name next.
+func (x *exchange) nextURL(path znode.Path, next string) string {
+	q := url.Values{}
+	for i, name := range x.query.names {
+		q.Set(name, x.query.values[i])
+	}
+	q.Set("after", next)
+	target := "/v1/children"
+	if !path.IsRoot() {
+		target += escapePath(path.String())
+	}
+	return target + "?" + q.Encode()
+}
+
+// writeChildren writes wire.Children, or wire.ChildrenWith, in pieces.
+func (x *exchange) writeChildren(t *znode.Tree, path znode.Path, stat *znode.Stat, l listing, next string) error {
+	buf := buffers.Get().(*[]byte)
+	defer giveBack(buf)
+	b := appendString(append(*buf, `{"path":`...), path.String())
+	b = append(b, `,"children":[`...)
+	written := 0
+	for n := range l.in(t, path) {
+		if l.limit > 0 && written == l.limit {
+			break
+		}
+		if written > 0 {
+			b = append(b, ',')
+		}
+		written++
+		if b = l.appendChild(b, n); len(b) >= flushBytes {
+			if !x.writePiece(b) {
+				return nil
+			}
+			b = b[:0]
+		}
+	}
+	b = appendStat(append(b, `],"stat":`...), stat)
+	b = appendString(append(b, `,"next":`...), next)
+	b = append(b, '}', '\n')
+	*buf = b
+	if x.status == 0 {
+		return x.writeJSON(http.StatusOK, b)
+	}
+	x.writePiece(b)
+	return nil
+}
+
+// appendChild is a name, or wire.Child with what is to be included.
+func (l *listing) appendChild(b []byte, n *znode.Node) []byte {
+	if !l.stat && !l.data {
+		return appendString(b, n.Name())
+	}
+	b = appendString(append(b, `{"name":`...), n.Name())
+	if l.stat {
+		stat := n.Stat()
+		b = appendStat(append(b, `,"stat":`...), &stat)
+	}
+	if l.data {
+		b = appendValue(append(b, ','), n.Data())
+	}
+	return append(b, '}')
+}
+
+// writePiece writes a piece of a JSON answer of unknown length; false when there is no more to do.
+func (x *exchange) writePiece(b []byte) bool {
+	if x.status == 0 {
+		h := x.Header()
+		h["Content-Type"] = typeJSON
+		h["Cache-Control"] = noStore
+		h["X-Content-Type-Options"] = noSniff
+		x.WriteHeader(http.StatusOK)
+	}
+	if x.head {
+		return false
+	}
+	x.setWriteDeadline(time.Now().Add(x.api.cfg.AnswerTimeout))
+	_, err := x.ResponseWriter.Write(b)
+	return err == nil
+}

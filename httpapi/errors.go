@@ -1,0 +1,187 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+
+	"holt/httpapi/wire"
+	"holt/raftfsm/command"
+	"holt/raftfsm/znode"
+)
+
+// kind is what all errors of one code have in common.
+type kind struct {
+	status int
+	title  string
+	// retryable: nothing was done, and the same request may well succeed a little later. Such answers say when.
+	retryable bool
+}
+
+// kinds is the table of errors: one row for each of wire's codes.
+var kinds = map[wire.Code]kind{
+	wire.BadArguments:         {400, "The request is malformed", false},
+	wire.InvalidACL:           {400, "The ACL is malformed", false},
+	wire.AuthFailed:           {401, "The credentials are wrong", false},
+	wire.NoAuth:               {403, "The ACL does not permit it", false},
+	wire.CrossOrigin:          {403, "Web pages of other origins may not do that", false},
+	wire.NoNode:               {404, "There is no such znode", false},
+	wire.NoWatch:              {404, "There is no such watch", false},
+	wire.NoRoute:              {404, "There is no such resource", false},
+	wire.MethodNotAllowed:     {405, "The resource does not have this method", false},
+	wire.NodeExists:           {409, "The znode exists", false},
+	wire.NotEmpty:             {409, "The znode has children", false},
+	wire.NoChildrenEphemerals: {409, "Ephemeral znodes cannot have children", false},
+	wire.ReconfigInProgress:   {409, "Another change of the members is in progress", false},
+	wire.SessionExpired:       {410, "The session is over", false},
+	wire.BadVersion:           {412, "The znode has another version", false},
+	wire.TooLarge:             {413, "The request is too large", false},
+	wire.WrongHost:            {421, "The request is for another server", false},
+	wire.IdempotencyMismatch:  {422, "The idempotency key belongs to another request", false},
+	wire.PreconditionRequired: {428, "A precondition is required", false},
+	wire.Throttled:            {429, "The server has enough to do", true},
+	wire.Internal:             {500, "The server made a mistake", false},
+	wire.NotImplemented:       {501, "That is not implemented yet", false},
+	wire.NoLeader:             {503, "There is no leader", true},
+	wire.Behind:               {503, "The server has not caught up", true},
+	wire.ShuttingDown:         {503, "The server is shutting down", true},
+	wire.OutcomeUnknown:       {504, "The outcome is unknown", false},
+	wire.QuotaExceeded:        {507, "The quota is used up", false},
+	wire.DiskFull:             {507, "The disk is nearly full", false},
+}
+
+// outcomes says which code the errors of a Proposer and a Reader have.
+var outcomes = []struct {
+	err  error
+	code wire.Code
+}{
+	{command.ErrUnknown, wire.OutcomeUnknown}, // first: it must never pass for one that says "not done"
+	{command.ErrNoLeader, wire.NoLeader},
+	{command.ErrBehind, wire.Behind},
+	{command.ErrShuttingDown, wire.ShuttingDown},
+	{command.ErrThrottled, wire.Throttled},
+	{command.ErrDiskFull, wire.DiskFull},
+}
+
+// retryAfter is the spread of Retry-After, in seconds: those turned away together should not come back together.
+const minRetryAfter, maxRetryAfter = 1, 3
+
+// problem is an error on its way to the client.
+type problem struct {
+	wire.Problem
+	hangUp bool // the rest of the request cannot be read, so the connection is of no more use
+	zxided bool // Zxid was set, maybe to 0
+}
+
+func (p *problem) Error() string { return string(p.Code) + ": " + p.Detail }
+
+// refuse makes an error of one of the codes. The detail is for people.
+func refuse(code wire.Code, detail string) *problem {
+	k := kinds[code]
+	return &problem{Problem: wire.Problem{
+		Type: "urn:holt:problem:" + string(code), Title: k.title, Status: k.status, Detail: detail, Code: code,
+		Retryable: k.retryable,
+	}}
+}
+
+func badArguments(detail string) *problem { return refuse(wire.BadArguments, detail) }
+
+// notYet refuses what the contract has and this version does not.
+func notYet(what string) *problem { return refuse(wire.NotImplemented, what+" is not implemented yet") }
+
+// of says which path and state the problem is about.
+func (p *problem) of(path znode.Path, z znode.Zxid) *problem {
+	p.Path = path.String()
+	p.Zxid, p.zxided = uint64(z), true
+	return p
+}
+
+// noNode is the answer to a read of a znode that does not exist.
+func noNode(path znode.Path, z znode.Zxid) *problem {
+	return refuse(wire.NoNode, "there is no znode at "+path.String()).of(path, z)
+}
+
+// refusal is the problem of a refused transaction.
+func refusal(res *znode.Result) *problem {
+	op := res.Ops[res.Failed]
+	path := op.Path.String()
+	p := refuse(wire.Code(op.Code.String()), "").of(op.Path, res.Zxid)
+	switch op.Code {
+	case znode.BadVersion:
+		version := op.Node.Version()
+		p.CurrentVersion = &version
+		p.Detail = path + " is at version " + strconv.FormatInt(version, 10)
+	case znode.NoNode:
+		p.Detail = "there is no znode at " + path
+	case znode.NodeExists:
+		p.Detail = "there is a znode at " + path + " already"
+	case znode.NotEmpty:
+		p.Detail = path + " has children"
+	case znode.BadArguments:
+		p.Detail = "that cannot be done to " + path
+	default:
+		p.Detail = p.Title + ": " + path
+	}
+	return p
+}
+
+// problemOf is any error as a problem, and whether it is one that nobody foresaw.
+func problemOf(err error) (p *problem, unforeseen bool) {
+	if errors.As(err, &p) {
+		return p, false
+	}
+	for _, o := range outcomes {
+		if errors.Is(err, o.err) {
+			return refuse(o.code, o.err.Error()), false
+		}
+	}
+	return refuse(wire.Internal, ""), true
+}
+
+// fail answers with a problem. Of one that nobody foresaw the log gets all and the client nothing.
+func (x *exchange) fail(err error) {
+	if x.status != 0 {
+		x.api.log.Debug("answer broke off", "route", x.at.route, "method", x.r.Method, "err", err)
+		panic(http.ErrAbortHandler) // what has begun can only be cut off
+	}
+	p, unforeseen := problemOf(err)
+	if unforeseen {
+		x.api.log.Error("request failed", "route", x.at.route, "method", x.r.Method, "err", err)
+	}
+	if !p.zxided {
+		p.Zxid = uint64(x.api.cfg.Cluster.Status().Zxid)
+	}
+	h := x.Header()
+	for _, name := range statHeaders {
+		delete(h, name) // they may be there already, and are not the problem's
+	}
+	if p.Retryable {
+		h["Retry-After"] = []string{strconv.Itoa(minRetryAfter + rand.IntN(maxRetryAfter-minRetryAfter+1))}
+	}
+	if p.hangUp {
+		h["Connection"] = []string{"close"}
+	}
+	x.setZxid(znode.Zxid(p.Zxid))
+	body, err := json.Marshal(&p.Problem)
+	if err != nil {
+		panic("httpapi: a problem that is no JSON: " + err.Error())
+	}
+	_ = x.writeWhole(p.Status, typeProblem, append(body, '\n'))
+}
+
+// quoted is client's text fit for a message: short and without control characters.
+func quoted(s string) string {
+	const enough = 100
+	if len(s) > enough {
+		s = s[:enough] + "…"
+	}
+	return strconv.Quote(s)
+}
+
+// about says which path the problem is about.
+func (p *problem) about(path znode.Path) *problem {
+	p.Path = path.String()
+	return p
+}

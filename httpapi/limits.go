@@ -1,0 +1,31 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"holt/httpapi/wire"
+	"holt/raftfsm/znode"
+)
+
+// getLimits answers GET /v1/limits.
+func (a *API) getLimits(x *exchange) error {
+	x.setOwnZxid()
+	return x.writeValue(http.StatusOK, &wire.Limits{
+		PathBytes:          znode.MaxPathBytes,
+		PathDepth:          znode.MaxPathDepth,
+		DataBytes:          int64(a.cfg.MaxDataBytes),
+		TxnOps:             znode.MaxTxnOps,
+		TxnBytes:           znode.MaxTxnBytes,
+		TxnBodyBytes:       MaxTxnBodyBytes,
+		PreconditionTags:   znode.MaxTags,
+		HeaderBytes:        MaxHeaderBytes,
+		Requests:           int64(a.cfg.MaxRequests),
+		ConcurrentStreams:  MaxConcurrentStreams,
+		DrainBytes:         MaxDrainBytes,
+		BodyTimeoutMs:      a.cfg.BodyTimeout.Milliseconds(),
+		AnswerTimeoutMs:    a.cfg.AnswerTimeout.Milliseconds(),
+		WriteWaitMs:        a.cfg.WriteWait.Milliseconds(),
+		ZxidWaitMs:         a.cfg.ZxidWait.Milliseconds(),
+		LinearizableWaitMs: a.cfg.LinearWait.Milliseconds(),
+	})
+}

@@ -1,0 +1,129 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"holt/httpapi/wire"
+)
+
+// route is the table of contents.
+func (a *API) route() {
+	a.mux = chi.NewRouter()
+	a.endpoints = map[target]*endpoint{}
+
+	a.on("GET", "/v1/znodes/*", endpoint{handle: a.getZnode, params: []string{"consistency", "format"}, later: []string{"wait"}})
+	a.on("PUT", "/v1/znodes/*", endpoint{handle: a.putZnode, takesBody: true, later: []string{"parents", "acl", "ttl", "mode"}})
+	a.on("POST", "/v1/znodes/*", endpoint{handle: a.postZnode, takesBody: true, params: []string{"mode"}, later: []string{"parents", "acl", "ttl"}})
+	a.on("DELETE", "/v1/znodes/*", endpoint{handle: a.deleteZnode, later: []string{"recursive"}})
+	a.on("GET", "/v1/children/*", endpoint{handle: a.getChildren,
+		params: []string{"consistency", "limit", "after", "prefix", "include"}, later: []string{"wait"}})
+	a.on("POST", "/v1/txn", endpoint{handle: a.postTxn, takesBody: true})
+	a.on("POST", "/v1/sync", endpoint{handle: a.postSync})
+	a.on("GET", "/v1/snapshot", endpoint{handle: a.getSnapshot, params: []string{"consistency"}})
+	a.on("GET", "/v1/cluster", endpoint{handle: a.getCluster})
+	a.on("GET", "/v1/limits", endpoint{handle: a.getLimits})
+
+	a.on("GET", "/livez", endpoint{handle: a.getLivez, params: []string{"verbose"}, uncounted: true})
+	a.on("GET", "/readyz", endpoint{handle: a.getReadyz, params: []string{"verbose"}, uncounted: true})
+	a.on("GET", "/metrics", endpoint{handle: a.getMetrics, anyQuery: true, uncounted: true})
+	a.on("GET", "/openapi.yaml", endpoint{handle: a.getOpenAPI, uncounted: true})
+}
+
+// later is what the contract has and this version does not: methods and prefixes of routes, and what to call them.
+// The first that fits counts.
+var later = []struct{ methods, prefix, name string }{
+	{"POST", "/v1/pipeline", "the pipeline"},
+	{"GET HEAD PUT", "/v1/tree", "trees"},
+	{"GET HEAD PUT", "/v1/acl", "ACLs"},
+	{"GET HEAD", "/v1/whoami", "identities"},
+	{"GET HEAD POST DELETE", "/v1/sessions", "sessions"},
+	{"POST", "/v1/keepalive", "sessions"},
+	{"GET HEAD", "/v1/watch", "watch streams"},
+	{"GET HEAD", "/v1/watches", "watches"},
+	{"GET HEAD POST DELETE", "/v1/locks", "locks"},
+	{"POST DELETE", "/v1/cluster/members", "changing the members"},
+	{"POST", "/v1/cluster/leader", "handing over the leadership"},
+	{"PUT", "/v1/snapshot", "restoring a snapshot"},
+}
+
+// endpoint is one method of one route.
+type endpoint struct {
+	handle    func(*exchange) error
+	params    []string // query parameters it takes
+	later     []string // those of the contract that it does not take yet
+	takesBody bool
+	anyQuery  bool // whether the query is someone else's business
+	uncounted bool // whether MaxRequests does not count it
+
+	route   string // as chi has it
+	prefix  string // of the path, before the part that names a znode
+	metrics RouteMetrics
+}
+
+// target is what an endpoint is found by.
+type target struct{ method, pattern string }
+
+// ServeHTTP never runs: serve finds the endpoint in the tree and calls it itself, which saves two copies of the
+// request. It makes an endpoint what chi takes.
+func (e *endpoint) ServeHTTP(http.ResponseWriter, *http.Request) {
+	panic("httpapi: routed past the API")
+}
+
+// on registers an endpoint; GET answers HEAD too, and "/*" means that the route stands alone as well.
+func (a *API) on(method, route string, e endpoint) {
+	e.route, e.prefix = route, strings.TrimSuffix(route, "/*")
+	methods := []string{method}
+	if method == http.MethodGet {
+		methods = append(methods, http.MethodHead)
+	}
+	for _, m := range methods {
+		e := e
+		e.metrics = a.cfg.Metrics.Route(route, m)
+		a.add(m, route, &e)
+		if e.prefix != route {
+			a.add(m, e.prefix, &e)
+		}
+	}
+}
+
+func (a *API) add(method, pattern string, e *endpoint) {
+	a.mux.Method(method, pattern, e)
+	a.endpoints[target{method, pattern}] = e
+}
+
+// find is the endpoint of a request, or one that says why there is none.
+func (a *API) find(x *exchange) *endpoint {
+	path := x.r.URL.EscapedPath()
+	x.found.Reset()
+	if pattern := a.mux.Find(x.found, x.r.Method, path); pattern != "" {
+		e := a.endpoints[target{x.r.Method, pattern}]
+		x.path = path[len(e.prefix):]
+		return e
+	}
+	x.path = path
+	return &endpoint{handle: a.unroutable, anyQuery: true, metrics: a.unrouted}
+}
+
+// unroutable says why there is no endpoint for a request.
+func (a *API) unroutable(x *exchange) error {
+	for _, l := range later {
+		rest, ok := strings.CutPrefix(x.path, l.prefix)
+		if ok && (rest == "" || rest[0] == '/') && strings.Contains(" "+l.methods+" ", " "+x.r.Method+" ") {
+			return refuse(wire.NotImplemented, l.name+" are not implemented yet")
+		}
+	}
+	var allowed []string
+	for _, m := range []string{"GET", "HEAD", "PUT", "POST", "DELETE"} {
+		if a.mux.Find(chi.NewRouteContext(), m, x.path) != "" {
+			allowed = append(allowed, m)
+		}
+	}
+	if len(allowed) == 0 {
+		return refuse(wire.NoRoute, "there is nothing at "+quoted(x.path)+"; /openapi.yaml says what there is")
+	}
+	x.Header()["Allow"] = []string{strings.Join(allowed, ", ")}
+	return refuse(wire.MethodNotAllowed, "here one can "+strings.Join(allowed, ", "))
+}

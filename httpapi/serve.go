@@ -1,0 +1,171 @@
+package httpapi
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"holt/httpapi/wire"
+	"holt/raftfsm/znode"
+)
+
+// exchange is one request and the answer to it, on its way through the API. It is used again for later requests, so
+// nothing may keep it. As a ResponseWriter it notes the status.
+type exchange struct {
+	http.ResponseWriter
+	r      *http.Request
+	api    *API
+	at     *endpoint
+	path   string // the request's path behind the endpoint's prefix, still escaped
+	query  params
+	status int  // 0 until the answer has begun
+	head   bool // whether the method is HEAD
+
+	found *chi.Context // room for looking up the route
+}
+
+// deadliner is what both servers of net/http, HTTP/1.1 and HTTP/2, can do.
+type deadliner interface {
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+}
+
+// serve takes every request. It is one pass instead of a chain of middlewares, because each link would cost a wrapper
+// and an allocation on a path that must stay close to a bare handler.
+func (a *API) serve(w http.ResponseWriter, r *http.Request) {
+	x := a.exchanges.Get().(*exchange)
+	x.ResponseWriter, x.r, x.status, x.head = w, r, 0, r.Method == http.MethodHead
+	begun := time.Now()
+	x.setWriteDeadline(begun.Add(a.cfg.AnswerTimeout))
+	x.at = a.find(x)
+	x.at.metrics.Begin()
+	defer a.finish(x, begun)
+	if err := x.answer(); err != nil {
+		x.fail(err)
+	}
+}
+
+// answer lets the endpoint answer, once the request may come that far.
+func (x *exchange) answer() error {
+	a := x.api
+	if !a.hosts.allows(x.r) {
+		return refuse(wire.WrongHost, "this server is not known as "+quoted(x.r.Host)+"; see HOLT_ALLOWED_HOSTS")
+	}
+	if a.origins.Check(x.r) != nil {
+		return refuse(wire.CrossOrigin, "a page of another origin may not change anything here")
+	}
+	if !x.at.uncounted {
+		if a.inWork.Add(1) > int64(a.cfg.MaxRequests) {
+			a.inWork.Add(-1)
+			return refuse(wire.Throttled, strconv.Itoa(a.cfg.MaxRequests)+" requests are in work already")
+		}
+		defer a.inWork.Add(-1)
+	}
+	if err := x.checkQuery(); err != nil {
+		return err
+	}
+	if err := x.checkHeaders(); err != nil {
+		return err
+	}
+	return x.at.handle(x)
+}
+
+// finish ends an exchange, also one whose handler panicked.
+func (a *API) finish(x *exchange, begun time.Time) {
+	trouble := recover()
+	if trouble != nil && trouble != http.ErrAbortHandler {
+		a.log.Error("request panicked", "route", x.at.route, "method", x.r.Method, "panic", trouble,
+			"stack", string(debug.Stack()))
+		if x.status == 0 {
+			trouble = nil
+			x.fail(refuse(wire.Internal, ""))
+		}
+	}
+	took := time.Since(begun)
+	x.at.metrics.End(x.status, took)
+	if a.log.Enabled(x.r.Context(), slog.LevelDebug) {
+		a.log.Debug("request", "method", x.r.Method, "path", x.r.URL.Path, "status", x.status, "took", took)
+	}
+	x.ResponseWriter, x.r, x.at, x.path = nil, nil, nil, ""
+	x.query.reset()
+	if trouble != nil {
+		panic(http.ErrAbortHandler) // the answer is cut off, so that nobody takes it for whole
+	}
+	a.exchanges.Put(x)
+}
+
+// WriteHeader notes the status.
+func (x *exchange) WriteHeader(status int) {
+	if status >= http.StatusOK && x.status == 0 {
+		x.status = status
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+// Write is the ResponseWriter's.
+func (x *exchange) Write(b []byte) (int, error) {
+	if x.status == 0 {
+		x.status = http.StatusOK
+	}
+	return x.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+func (x *exchange) setWriteDeadline(t time.Time) {
+	if d, ok := x.ResponseWriter.(deadliner); ok {
+		_ = d.SetWriteDeadline(t) // fails only on a connection that is gone
+	}
+}
+
+func (x *exchange) setReadDeadline(t time.Time) {
+	if d, ok := x.ResponseWriter.(deadliner); ok {
+		_ = d.SetReadDeadline(t)
+	}
+}
+
+// setZxid says which state or transaction the answer is of.
+func (x *exchange) setZxid(z znode.Zxid) {
+	x.Header()["Holt-Zxid"] = []string{strconv.FormatUint(uint64(z), 10)}
+}
+
+// setOwnZxid is setZxid for answers that are not of any one state.
+func (x *exchange) setOwnZxid() {
+	x.setZxid(x.api.cfg.Cluster.Status().Zxid)
+}
+
+// writeJSON answers with a body that is known whole.
+func (x *exchange) writeJSON(status int, body []byte) error {
+	return x.writeWhole(status, typeJSON, body)
+}
+
+func (x *exchange) writeWhole(status int, contentType []string, body []byte) error {
+	h := x.Header()
+	h["Content-Type"] = contentType
+	h["Cache-Control"] = noStore
+	h["X-Content-Type-Options"] = noSniff
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	x.WriteHeader(status)
+	if x.head {
+		return nil
+	}
+	_, _ = x.ResponseWriter.Write(body) // an error means that nobody is there any more to be told
+	return nil
+}
+
+// Values of headers, shared by all answers. Nobody changes them: Header.Add would copy.
+var (
+	typeJSON    = []string{"application/json"}
+	typeProblem = []string{"application/problem+json"}
+	typeBytes   = []string{"application/octet-stream"}
+	typeYAML    = []string{"application/yaml"}
+	noStore     = []string{"no-store, no-transform"}
+	noSniff     = []string{"nosniff"}
+	sandbox     = []string{"sandbox"}
+	varyAccept  = []string{"Accept"}
+)

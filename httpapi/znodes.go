@@ -1,0 +1,224 @@
+package httpapi
+
+import (
+	"io"
+	"net/http"
+
+	"holt/httpapi/wire"
+	"holt/raftfsm/znode"
+)
+
+// getZnode answers GET and HEAD /v1/znodes{path}: data and stat.
+func (a *API) getZnode(x *exchange) error {
+	path, err := x.znodePath()
+	if err != nil {
+		return err
+	}
+	format, err := x.format()
+	if err != nil {
+		return err
+	}
+	if err := x.refusePreconditions("If-Match"); err != nil {
+		return err
+	}
+	s, err := x.state()
+	if err != nil {
+		return err
+	}
+	n := s.Tree.Get(path)
+	if n == nil {
+		return noNode(path, s.Zxid)
+	}
+	stat := n.Stat()
+	tag, version := x.setStat(&stat, s.Zxid)
+	h := x.Header()
+	h["Vary"] = varyAccept
+	if none := x.r.Header["If-None-Match"]; len(none) > 0 {
+		same, err := noneMatch(none, tag[1:len(tag)-1], version)
+		if err != nil {
+			return err
+		}
+		if same {
+			return x.notModified()
+		}
+	}
+	if format == asJSON {
+		b := buffers.Get().(*[]byte)
+		defer giveBack(b)
+		*b = appendZnode(*b, n, &stat)
+		return x.writeJSON(http.StatusOK, *b)
+	}
+	h["Content-Type"] = typeBytes
+	h["Cache-Control"] = noStore
+	h["X-Content-Type-Options"] = noSniff
+	h["Content-Security-Policy"] = sandbox
+	h["Content-Length"] = h["Znode-Data-Length"]
+	x.WriteHeader(http.StatusOK)
+	if !x.head {
+		_, _ = io.WriteString(x.ResponseWriter, n.Data())
+	}
+	return nil
+}
+
+func (x *exchange) notModified() error {
+	h := x.Header()
+	h["Cache-Control"] = noStore
+	x.WriteHeader(http.StatusNotModified)
+	return nil
+}
+
+// putZnode answers PUT /v1/znodes{path}: the body becomes the data.
+func (a *API) putZnode(x *exchange) error {
+	path, err := x.znodePath()
+	if err != nil {
+		return err
+	}
+	pre, err := x.precondition(path)
+	if err != nil {
+		return err
+	}
+	if a.cfg.RequirePrecondition && !pre.asks() {
+		return refuse(wire.PreconditionRequired, "PUT needs If-Match, or If-None-Match: * to create").about(path)
+	}
+	data, err := x.body(a.cfg.MaxDataBytes)
+	if err != nil {
+		return err
+	}
+	txn := &znode.Txn{Ops: make([]znode.Op, 1)}
+	switch {
+	case pre.absent:
+		txn.Ops[0] = znode.CreateOp(path, data, znode.Persistent)
+	case pre.exists:
+		txn.Ops[0] = znode.SetOp(path, data, pre.tags...)
+	default:
+		txn.Ops[0] = znode.PutOp(path, data)
+	}
+	res, err := x.propose(txn)
+	if err != nil {
+		return err
+	}
+	switch {
+	case res.Code == znode.OK:
+		return x.written(res)
+	case res.Code == znode.NoNode && pre.exists && a.isMissing(path.Parent()):
+		// What fails without the precondition fails in the same way with it (RFC 9110, 13.2.1).
+		return noNode(path.Parent(), res.Zxid)
+	default:
+		return failedPrecondition(res, path, pre)
+	}
+}
+
+// postZnode answers POST /v1/znodes{path}: create, as ZooKeeper's.
+func (a *API) postZnode(x *exchange) error {
+	if err := x.refusePreconditions("If-Match", "If-None-Match"); err != nil {
+		return err
+	}
+	mode := znode.Persistent
+	if name, ok := x.query.get("mode"); ok {
+		var err error
+		if mode, err = parseMode(name); err != nil {
+			return err
+		}
+	}
+	var op znode.Op
+	if mode.Sequential() {
+		prefix, err := x.znodePrefix()
+		if err != nil {
+			return err
+		}
+		op = znode.CreateSequentialOp(prefix, "", mode)
+	} else {
+		path, err := x.znodePath()
+		if err != nil {
+			return err
+		}
+		op = znode.CreateOp(path, "", mode)
+	}
+	var err error
+	if op.Data, err = x.body(a.cfg.MaxDataBytes); err != nil {
+		return err
+	}
+	res, err := x.propose(&znode.Txn{Ops: []znode.Op{op}})
+	if err != nil {
+		return err
+	}
+	if res.Code != znode.OK {
+		return refusal(res)
+	}
+	return x.written(res)
+}
+
+// parseMode is a mode that can be created.
+func parseMode(name string) (znode.Mode, error) {
+	mode, ok := znode.ParseMode(name)
+	switch {
+	case !ok:
+		return 0, badArguments("there is no mode " + quoted(name))
+	case !mode.Supported():
+		return 0, notYet("mode " + name)
+	}
+	return mode, nil
+}
+
+// deleteZnode answers DELETE /v1/znodes{path}.
+func (a *API) deleteZnode(x *exchange) error {
+	path, err := x.znodePath()
+	if err != nil {
+		return err
+	}
+	if err := x.refusePreconditions("If-None-Match"); err != nil {
+		return err
+	}
+	pre, err := x.precondition(path)
+	if err != nil {
+		return err
+	}
+	if a.cfg.RequirePrecondition && !pre.asks() {
+		return refuse(wire.PreconditionRequired, "DELETE needs If-Match").about(path)
+	}
+	res, err := x.propose(&znode.Txn{Ops: []znode.Op{znode.DeleteOp(path, pre.tags...)}})
+	if err != nil {
+		return err
+	}
+	if res.Code != znode.OK {
+		return failedPrecondition(res, path, pre)
+	}
+	x.setZxid(res.Zxid)
+	x.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// written answers a write of one op with the znode as it is now.
+func (x *exchange) written(res *znode.Result) error {
+	op := &res.Ops[0]
+	stat, path := op.Node.Stat(), op.Node.Path().String()
+	x.setStat(&stat, res.Zxid)
+	status := http.StatusOK
+	if op.Created {
+		status = http.StatusCreated
+		x.Header()["Location"] = []string{"/v1/znodes" + escapePath(path)}
+	}
+	b := buffers.Get().(*[]byte)
+	defer giveBack(b)
+	*b = appendWritten(*b, path, &stat)
+	return x.writeJSON(status, *b)
+}
+
+// failedPrecondition is the problem of a write that was refused: 412 where its precondition is the reason.
+func failedPrecondition(res *znode.Result, path znode.Path, pre precondition) *problem {
+	p := refusal(res)
+	op := &res.Ops[res.Failed]
+	switch {
+	case op.Code == znode.NoNode && pre.exists && op.Path == path:
+		p.Status = http.StatusPreconditionFailed
+	case op.Code == znode.NodeExists && pre.absent:
+		p.Status = http.StatusPreconditionFailed
+	}
+	return p
+}
+
+// isMissing says whether this member's state, which is at least as new as any result it was given, lacks a znode.
+func (a *API) isMissing(path znode.Path) bool {
+	s, err := a.cfg.Reader.State()
+	return err == nil && s.Tree.Get(path) == nil
+}
