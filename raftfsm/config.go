@@ -11,6 +11,9 @@ import (
 	"holt/raftfsm/peer"
 )
 
+// DefaultHeartbeat is how long a follower waits for its leader, give or take.
+const DefaultHeartbeat = 500 * time.Millisecond
+
 // Config is what a member needs. What touches the world comes in here, so that a whole cluster runs in one test.
 type Config struct {
 	// Name is this member's, for ever.
@@ -27,7 +30,7 @@ type Config struct {
 	Logger *slog.Logger
 
 	// Heartbeat is how long a follower waits for its leader before it asks for votes, give or take; the timeouts of
-	// elections and of the leader's lease follow from it. Default 500 ms; a cluster of one waits a tenth of it.
+	// elections and of the leader's lease follow from it. Default DefaultHeartbeat; a cluster of one waits a tenth of it.
 	Heartbeat time.Duration
 	// RPCTimeout bounds one exchange with a member that does not answer. Default 5 s.
 	RPCTimeout time.Duration
@@ -62,7 +65,7 @@ func (c *Config) validate() error {
 }
 
 func (c Config) withDefaults() Config {
-	setDefault(&c.Heartbeat, 500*time.Millisecond)
+	setDefault(&c.Heartbeat, DefaultHeartbeat)
 	setDefault(&c.RPCTimeout, 5*time.Second)
 	setDefault(&c.MaxStall, time.Second)
 	setDefault(&c.SnapshotBytes, SnapshotBytes)

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/kelseyhightower/envconfig"
+
+	"holt/httpapi"
+	"holt/raftfsm"
+	"holt/raftfsm/znode"
+)
+
+// prefix of all variables.
+const prefix = "HOLT"
+
+// serveConfig is what holt serve can be told, by variable or flag of the same name; flags win. The defaults are in
+// serveDefaults, so that an empty variable counts as unset, as an unset flag does.
+type serveConfig struct {
+	Name          string `split_words:"true" help:"This member's name, for ever: kept in the data folder. [host name]" placeholder:"NAME"`
+	HTTPAddr      string `split_words:"true" name:"http-addr" help:"Where to listen for clients. [127.0.0.1:7070]" placeholder:"HOST:PORT"`
+	URL           string `split_words:"true" name:"url" help:"What clients and other members call that. [http:// and the address]" placeholder:"URL"`
+	RaftAddr      string `split_words:"true" help:"Where to listen for other members. [127.0.0.1:7071]" placeholder:"HOST:PORT"`
+	RaftAdvertise string `split_words:"true" help:"What other members call that; a host name is resolved at each dial. [the address]" placeholder:"HOST:PORT"`
+	DataDir       string `split_words:"true" help:"Folder of the log, the snapshots and the member's identity. [./holt-data]" placeholder:"DIR"`
+	Cluster       string `split_words:"true" help:"First start only: all members, the same list on each. [this one alone]" placeholder:"NAME=RAFT_ADDR=URL,…"`
+
+	PeerSecret     secret `split_words:"true" help:"Shared by all members, 16 characters or more; required unless they are all on this machine." placeholder:"SECRET"`
+	PeerSecretFile string `split_words:"true" help:"File to read the secret from." placeholder:"FILE"`
+
+	MaxDataBytes        int           `split_words:"true" help:"Most data a znode may have, in bytes. [1048576, which is also the most]" placeholder:"N"`
+	MaxRequests         int           `split_words:"true" help:"Most requests in work at once. [4096]" placeholder:"N"`
+	AllowedHosts        []string      `split_words:"true" help:"Further names clients may call this server by; * allows all. [localhost, addresses of this machine, names in the members' URLs]" placeholder:"NAME,…"`
+	RequirePrecondition bool          `split_words:"true" help:"Refuse to overwrite or delete without If-Match or If-None-Match."`
+	WriteWait           time.Duration `split_words:"true" help:"Longest wait for the outcome of a write. [10s]" placeholder:"DURATION"`
+
+	Heartbeat     time.Duration `split_words:"true" help:"How long a follower waits for its leader before it asks for votes. [500ms]" placeholder:"DURATION"`
+	SnapshotBytes int64         `split_words:"true" help:"How much log, in bytes, is applied between snapshots, at least. [67108864]" placeholder:"N"`
+	DiskReserve   uint64        `split_words:"true" help:"Room on the disk, in bytes, below which only deletes are taken. [268435456]" placeholder:"N"`
+
+	LogLevel  string `split_words:"true" help:"debug, info, warn or error; debug logs each request. [info]" placeholder:"LEVEL"`
+	LogFormat string `split_words:"true" help:"text or json. [text]" placeholder:"FORMAT"`
+}
+
+// clientVariables are read by the other verbs; holt serve lets them be.
+type clientVariables struct {
+	Endpoints string `split_words:"true"`
+}
+
+func serveDefaults() serveConfig {
+	return serveConfig{
+		HTTPAddr: "127.0.0.1:7070", RaftAddr: "127.0.0.1:7071", DataDir: "./holt-data", MaxDataBytes: znode.MaxDataBytes,
+		MaxRequests: httpapi.DefaultMaxRequests, WriteWait: httpapi.DefaultWriteWait, Heartbeat: raftfsm.DefaultHeartbeat,
+		SnapshotBytes: raftfsm.SnapshotBytes, DiskReserve: raftfsm.DefaultDiskReserve, LogLevel: "info", LogFormat: "text",
+	}
+}
+
+// secret is a value that is not shown.
+type secret string
+
+// String does not give it away.
+func (s secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "[secret]"
+}
+
+// loadConfig joins the environment, the flags and the defaults, and checks the whole.
+func loadConfig(flags serveConfig) (serveConfig, error) {
+	dropEmptyVariables()
+	var env struct {
+		serveConfig
+		clientVariables
+	}
+	if err := envconfig.CheckDisallowed(prefix, &env); err != nil {
+		return serveConfig{}, fmt.Errorf("%w (holt serve --help lists all variables)", err)
+	}
+	if err := envconfig.Process(prefix, &env); err != nil {
+		return serveConfig{}, readable(err)
+	}
+	cfg := serveDefaults()
+	overlay(&cfg, env.serveConfig)
+	overlay(&cfg, flags)
+	return cfg.complete()
+}
+
+// readable tells what is wrong with a variable without its value, which may be a secret.
+func readable(err error) error {
+	var parse *envconfig.ParseError
+	if errors.As(err, &parse) {
+		return fmt.Errorf("%s is not a %s", parse.KeyName, parse.TypeName)
+	}
+	return err
+}
+
+// dropEmptyVariables makes an empty variable an unset one: compose files set what they pass on to "".
+func dropEmptyVariables() {
+	for _, kv := range os.Environ() {
+		if k, v, _ := strings.Cut(kv, "="); v == "" && strings.HasPrefix(k, prefix+"_") {
+			os.Unsetenv(k)
+		}
+	}
+}
+
+// overlay copies what is set in over to base.
+func overlay(base *serveConfig, over serveConfig) {
+	b, o := reflect.ValueOf(base).Elem(), reflect.ValueOf(over)
+	for i := range o.NumField() {
+		if !o.Field(i).IsZero() {
+			b.Field(i).Set(o.Field(i))
+		}
+	}
+}
+
+// complete derives what depends on the rest and says what is wrong.
+func (c serveConfig) complete() (serveConfig, error) {
+	if c.URL == "" {
+		c.URL = "http://" + c.HTTPAddr
+	}
+	if c.RaftAdvertise == "" {
+		c.RaftAdvertise = c.RaftAddr
+	}
+	if c.PeerSecretFile != "" {
+		if c.PeerSecret != "" {
+			return c, errors.New("HOLT_PEER_SECRET and HOLT_PEER_SECRET_FILE are both set")
+		}
+		b, err := os.ReadFile(c.PeerSecretFile)
+		if err != nil {
+			return c, fmt.Errorf("HOLT_PEER_SECRET_FILE: %w", err)
+		}
+		c.PeerSecret = secret(strings.TrimSpace(string(b)))
+	}
+	return c, c.check()
+}
+
+// minSecret is the shortest secret, in bytes: whoever can listen at a member's address can try guesses.
+const minSecret = 16
+
+func (c serveConfig) check() error {
+	for _, a := range []struct{ name, addr string }{
+		{"HOLT_HTTP_ADDR", c.HTTPAddr}, {"HOLT_RAFT_ADDR", c.RaftAddr}, {"HOLT_RAFT_ADVERTISE", c.RaftAdvertise},
+	} {
+		if _, _, err := net.SplitHostPort(a.addr); err != nil {
+			return fmt.Errorf("%s: %q is not host:port", a.name, a.addr)
+		}
+	}
+	if u, err := url.Parse(c.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return fmt.Errorf("HOLT_URL: %q is not an http URL", c.URL)
+	}
+	switch {
+	case c.PeerSecret != "" && len(c.PeerSecret) < minSecret:
+		return fmt.Errorf("HOLT_PEER_SECRET must have at least %d characters", minSecret)
+	case c.PeerSecret == "" && !c.loopback():
+		return errors.New("HOLT_PEER_SECRET is required because members can be reached from other machines (HOLT_RAFT_ADDR, HOLT_RAFT_ADVERTISE, HOLT_CLUSTER)")
+	case c.MaxDataBytes < 0 || c.MaxDataBytes > znode.MaxDataBytes:
+		return fmt.Errorf("HOLT_MAX_DATA_BYTES must be between 1 and %d", znode.MaxDataBytes)
+	case c.MaxRequests < 0 || c.WriteWait < 0 || c.Heartbeat < 0 || c.SnapshotBytes < 0:
+		return errors.New("HOLT_MAX_REQUESTS, HOLT_WRITE_WAIT, HOLT_HEARTBEAT and HOLT_SNAPSHOT_BYTES must not be negative")
+	case c.LogFormat != "text" && c.LogFormat != "json":
+		return fmt.Errorf("HOLT_LOG_FORMAT: %q is neither text nor json", c.LogFormat)
+	}
+	if _, err := c.members(c.Name); err != nil {
+		return err
+	}
+	return new(slog.LevelVar).UnmarshalText([]byte(c.LogLevel))
+}
+
+// loopback says whether no other machine can be a member.
+func (c serveConfig) loopback() bool {
+	addrs := []string{c.RaftAddr, c.RaftAdvertise}
+	ms, err := c.members("")
+	if err != nil {
+		return true // said elsewhere
+	}
+	for _, m := range ms {
+		addrs = append(addrs, m.RaftAddr)
+	}
+	for _, a := range addrs {
+		host, _, err := net.SplitHostPort(a)
+		if err != nil {
+			continue // said elsewhere
+		}
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return false
+		}
+	}
+	return true
+}
+
+// members is the list HOLT_CLUSTER gives, or the member of this name alone.
+func (c serveConfig) members(name string) ([]raftfsm.Member, error) {
+	if c.Cluster == "" {
+		return []raftfsm.Member{{Name: name, RaftAddr: c.RaftAdvertise, URL: c.URL}}, nil
+	}
+	var ms []raftfsm.Member
+	for _, part := range strings.Split(c.Cluster, ",") {
+		f := strings.SplitN(strings.TrimSpace(part), "=", 3)
+		if len(f) != 3 {
+			return nil, fmt.Errorf("HOLT_CLUSTER: %q is not name=raft_addr=url", part)
+		}
+		if _, _, err := net.SplitHostPort(f[1]); err != nil {
+			return nil, fmt.Errorf("HOLT_CLUSTER: %q is not host:port", f[1])
+		}
+		ms = append(ms, raftfsm.Member{Name: f[0], RaftAddr: f[1], URL: f[2]})
+	}
+	if err := raftfsm.ValidateMembers(ms); err != nil {
+		return nil, fmt.Errorf("HOLT_CLUSTER: %w", err)
+	}
+	return ms, nil
+}

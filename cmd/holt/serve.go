@@ -1,0 +1,251 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"holt/httpapi"
+	"holt/raftfsm"
+	"holt/raftfsm/guard"
+	"holt/raftfsm/peer"
+)
+
+const (
+	// handOverTime bounds giving leadership to another member when this one stops.
+	handOverTime = 3 * time.Second
+	// drainTime bounds finishing the requests under way when this member stops.
+	drainTime = 15 * time.Second
+)
+
+// errStorage ends a member whose disk failed; the process has an exit code for it.
+var errStorage = errors.New("the disk of this member cannot be trusted any more; if this persists after a restart, replace the member")
+
+// serveCmd is holt serve.
+type serveCmd struct {
+	serveConfig `embed:""`
+}
+
+// Help is behind the flags in --help.
+func (serveCmd) Help() string {
+	return "Each flag is also a variable: --http-addr is HOLT_HTTP_ADDR. Flags win; a misspelt variable is an error; an " +
+		"empty one counts as unset. With nothing set this is a durable cluster of one on this machine alone."
+}
+
+// Run serves until a signal, or until the disk can no longer be trusted.
+func (s *serveCmd) Run() error {
+	cfg, err := loadConfig(s.serveConfig)
+	if err != nil {
+		return usageError{err}
+	}
+	log := newLogger(cfg)
+	m, err := openMember(cfg, log)
+	if err != nil {
+		return err
+	}
+	go manageMemory(m.ctx)
+	return m.run()
+}
+
+func newLogger(cfg serveConfig) *slog.Logger {
+	var level slog.LevelVar
+	_ = level.UnmarshalText([]byte(cfg.LogLevel)) // checked before
+	opts := &slog.HandlerOptions{Level: &level}
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, opts))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, opts))
+}
+
+// member is everything a running member is made of, in the order it is opened.
+type member struct {
+	cfg    serveConfig
+	log    *slog.Logger
+	ctx    context.Context
+	cancel context.CancelFunc
+	fatal  chan error // the first storage error
+
+	metrics *metrics
+	folder  *raftfsm.Folder
+	node    *raftfsm.Node
+	server  *http.Server
+	lis     net.Listener
+}
+
+func openMember(cfg serveConfig, log *slog.Logger) (*member, error) {
+	metrics, err := newMetrics()
+	if err != nil {
+		return nil, err
+	}
+	m := &member{cfg: cfg, log: log, fatal: make(chan error, 1), metrics: metrics}
+	m.ctx, m.cancel = context.WithCancel(context.Background())
+	for _, open := range []func() error{m.openFolder, m.openNode, m.openServer} {
+		if err := open(); err != nil {
+			return nil, errors.Join(err, m.close())
+		}
+	}
+	return m, nil
+}
+
+// openFolder opens the data folder, after a child process has looked whether it can be.
+func (m *member) openFolder() error {
+	lived, err := raftfsm.Lived(m.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	name := m.cfg.Name
+	if !lived && name == "" {
+		if name, err = os.Hostname(); err != nil {
+			return fmt.Errorf("HOLT_NAME is not set and the host has no name: %w", err)
+		}
+	}
+	if lived {
+		if err := checkInChild(m.cfg.DataDir); err != nil {
+			return err
+		}
+	}
+	members, err := m.cfg.members(name)
+	if err != nil {
+		return err
+	}
+	m.folder, err = raftfsm.OpenFolder(raftfsm.FolderConfig{
+		Dir: m.cfg.DataDir, Name: name, Members: members, Logger: m.log, Fatal: m.onFatal, ObserveAppend: m.metrics.observeAppend,
+	})
+	return err
+}
+
+// checkInChild looks for damage in a process of its own: bbolt ends the process on some.
+func checkInChild(dir string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("finding this program: %w", err)
+	}
+	path := filepath.Join(dir, guard.BoltFile)
+	return guard.CheckInChild(exec.Command(self, "check", path), path)
+}
+
+func (m *member) openNode() error {
+	names := make(map[string]string)
+	listed := false
+	for _, f := range m.folder.Members {
+		names[f.RaftAddr] = f.Name
+		listed = listed || f.Name == m.folder.Name
+	}
+	if !listed {
+		return fmt.Errorf("member %q is not in the list of members it starts from", m.folder.Name)
+	}
+	mux, err := peer.Listen(peer.Config{
+		Name: m.folder.Name, Cluster: m.folder.Cluster, Secret: []byte(m.cfg.PeerSecret), LoopbackOnly: m.cfg.PeerSecret == "",
+		BindAddr: m.cfg.RaftAddr, NameOf: func(addr string) string { return names[addr] }, Logger: m.log,
+	})
+	if err != nil {
+		return err
+	}
+	m.node, err = raftfsm.Open(raftfsm.Config{
+		Name: m.folder.Name, Members: m.folder.Members, RaftAdvertise: m.cfg.RaftAdvertise, Storage: &m.folder.Storage, Mux: mux,
+		Logger: m.log, Heartbeat: m.cfg.Heartbeat, SnapshotBytes: m.cfg.SnapshotBytes, FreeBytes: m.folder.FreeBytes,
+		DiskReserve: m.cfg.DiskReserve,
+	})
+	if err != nil {
+		return errors.Join(err, mux.Close())
+	}
+	m.metrics.watch(m.node)
+	return nil
+}
+
+func (m *member) openServer() error {
+	api, err := httpapi.New(httpapi.Config{
+		Proposer: m.node, Reader: m.node, Cluster: joined{m.node}, Logger: m.log, AllowedHosts: m.hosts(),
+		MaxDataBytes: m.cfg.MaxDataBytes, RequirePrecondition: m.cfg.RequirePrecondition, MaxRequests: m.cfg.MaxRequests,
+		WriteWait: m.cfg.WriteWait, Metrics: m.metrics.requests, MetricsHandler: m.metrics.handler(),
+	})
+	if err != nil {
+		return err
+	}
+	m.server = httpapi.NewServer(m.cfg.HTTPAddr, api.Handler(), m.log)
+	m.lis, err = net.Listen("tcp", m.cfg.HTTPAddr)
+	return err
+}
+
+// hosts are the names clients may call this server by, besides those of this machine.
+func (m *member) hosts() []string {
+	hosts := append([]string(nil), m.cfg.AllowedHosts...)
+	for _, f := range append(m.folder.Members, raftfsm.Member{URL: m.cfg.URL}) {
+		if u, err := url.Parse(f.URL); err == nil && u.Host != "" {
+			hosts = append(hosts, u.Host)
+		}
+	}
+	if host, _, err := net.SplitHostPort(m.cfg.HTTPAddr); err == nil && host != "" {
+		hosts = append(hosts, host)
+	}
+	return hosts
+}
+
+// onFatal takes the first storage error; the member is stopped for it.
+func (m *member) onFatal(err error) {
+	select {
+	case m.fatal <- err:
+	default:
+	}
+}
+
+// run serves until a signal comes or the disk fails.
+func (m *member) run() error {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+	served := make(chan error, 1)
+	go func() { served <- m.server.Serve(m.lis) }()
+	m.log.Info("serving", "name", m.folder.Name, "http", m.lis.Addr().String(), "raft", m.cfg.RaftAddr, "data", m.cfg.DataDir, "version", buildVersion())
+	select {
+	case s := <-signals:
+		m.log.Info("stopping", "signal", s.String())
+		return m.stop()
+	case err := <-m.fatal:
+		// Not stopped in order: what the disk did not take must not be waited for.
+		return fmt.Errorf("%w: %w", errStorage, err)
+	case err := <-served:
+		return errors.Join(err, m.close())
+	}
+}
+
+// stop hands leadership over, lets the requests under way finish and closes everything.
+func (m *member) stop() error {
+	ctx, cancel := context.WithTimeout(m.ctx, handOverTime)
+	if err := m.node.HandOver(ctx); err != nil {
+		m.log.Warn("leadership was not handed over", "error", err)
+	}
+	cancel()
+	ctx, cancel = context.WithTimeout(m.ctx, drainTime)
+	defer cancel()
+	if err := m.server.Shutdown(ctx); err != nil {
+		m.log.Warn("requests under way were cut off", "error", err)
+	}
+	return m.close()
+}
+
+// close closes what was opened, last first.
+func (m *member) close() error {
+	m.cancel()
+	var errs []error
+	if m.server != nil {
+		errs = append(errs, m.server.Close())
+	}
+	if m.node != nil {
+		errs = append(errs, m.node.Close())
+	}
+	if m.folder != nil {
+		errs = append(errs, m.folder.Close())
+	}
+	return errors.Join(errs...)
+}
