@@ -38,7 +38,7 @@ func goldenHistory(t testing.TB) *rig {
 	r := newRig(t)
 	r.at(1000).do(createWith("/a", "x"), create("/a/b"))
 	r.at(2000).do(set("/a", "hi"))
-	r.at(2500).do(CreateSequentialOp(prefix("/a/n-"), "é", PersistentSequential))
+	r.at(2500).do(CreateSequentialOp(prefix("/a/n-"), "é", PersistentSequential), create("/a/z"))
 	r.do(remove("/a/b"))
 	r.at(3000).do(create("/a!"), set("/a!", "😀"))
 	return r
@@ -51,7 +51,7 @@ func TestStateFormatOneIsFixed(t *testing.T) {
 		t.Errorf("the state is written as\n%s\nand not as in the golden file\n%s", hex.Dump(got), hex.Dump(want))
 	}
 	s := decode(t, want)
-	if s.Zxid != 5 || s.Time != 3000 || s.Tree.Len() != 4 || s.Tree.Bytes() != 8 {
+	if s.Zxid != 5 || s.Time != 3000 || s.Tree.Len() != 5 || s.Tree.Bytes() != 8 {
 		t.Errorf("zxid %d, time %d, %d znodes, %d bytes", s.Zxid, s.Time, s.Tree.Len(), s.Tree.Bytes())
 	}
 	for n := range r.tree.All() {
@@ -61,7 +61,7 @@ func TestStateFormatOneIsFixed(t *testing.T) {
 		}
 	}
 	r.Machine = FromState(s)
-	r.wantNext("/a/n-", "/a/n-0000000002")
+	r.wantNext("/a/n-", "/a/n-0000000003")
 }
 
 func TestNewMachineRoundTrip(t *testing.T) {
@@ -205,6 +205,12 @@ func (r raw) more(pzxid, created, children uint64) raw {
 	return appendNums(r, pzxid, created, children, 0)
 }
 
+// acl is the znode, with more, after its ACL was set so often.
+func (r raw) acl(aversion byte) raw {
+	r[len(r)-1] = aversion
+	return r
+}
+
 // sealed puts a correct checksum behind b.
 func sealed(b []byte) []byte {
 	return binary.LittleEndian.AppendUint32(bytes.Clone(b), crc32.Checksum(b, castagnoli))
@@ -277,8 +283,11 @@ func TestCraftedStates(t *testing.T) {
 		{"children from before it was made", false, crafted(9, 2, root(1), leaf("=", "a", "", 3).more(2, 1, 0))},
 		{"children from the future", false, crafted(9, 2, root(1), a().more(10, 1, 0))},
 
+		{"an ACL was set", true, crafted(9, 2, root(1), a().more(1, 0, 0).acl(3))},
+
 		{"an unknown flag", false, crafted(9, 1, append(raw{flags | flagSameDir}, leaf("=", "", "", 0)[1:]...))},
 		{"a zxid out of range", false, crafted(1<<63, 1, leaf("=", "", "", 0))},
+		{"a number too large", false, crafted(9, 1, append(raw{flagSameDir, 0, 0, 0}, bytes.Repeat([]byte{0x80}, 9)...), raw{2})},
 		{"a number of eleven bytes", false, crafted(9, 1, append(raw{flagSameDir, 0, 0, 0}, bytes.Repeat([]byte{0x80}, 10)...), raw{0})},
 		{"a count of eleven bytes", false, sealed(append(append([]byte(stateMagic), stateVersion, sectionMeta, 0, 0),
 			bytes.Repeat([]byte{0xff}, 11)...))},

@@ -48,13 +48,12 @@ func TestChildren(t *testing.T) {
 func TestChildrenByPages(t *testing.T) {
 	r := newRig(t)
 	r.do(create("/p"))
-	var want []string
+	var want, got []string
 	for i := range 1000 {
 		want = append(want, fmt.Sprintf("%03d", i))
 		r.do(create(fmt.Sprintf("/p/%03d", i*7%1000)))
 	}
-	var got []string
-	for after := ""; ; {
+	for after, pages := "", 0; pages < len(want); pages++ {
 		var page []string
 		for n := range r.tree.Children(path("/p"), after) {
 			if page = append(page, n.Name()); len(page) == 7 {
