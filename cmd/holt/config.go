@@ -21,9 +21,9 @@ import (
 // prefix of all variables.
 const prefix = "HOLT"
 
-// serveConfig is what holt serve can be told, by variable or flag of the same name; flags win. The defaults are in
+// ServeConfig is what holt serve can be told, by variable or flag of the same name; flags win. The defaults are in
 // serveDefaults, so that an empty variable counts as unset, as an unset flag does.
-type serveConfig struct {
+type ServeConfig struct {
 	Name          string `split_words:"true" help:"This member's name, for ever: kept in the data folder. [host name]" placeholder:"NAME"`
 	HTTPAddr      string `split_words:"true" name:"http-addr" help:"Where to listen for clients. [127.0.0.1:7070]" placeholder:"HOST:PORT"`
 	URL           string `split_words:"true" name:"url" help:"What clients and other members call that. [http:// and the address]" placeholder:"URL"`
@@ -49,13 +49,13 @@ type serveConfig struct {
 	LogFormat string `split_words:"true" help:"text or json. [text]" placeholder:"FORMAT"`
 }
 
-// clientVariables are read by the other verbs; holt serve lets them be.
-type clientVariables struct {
+// ClientVariables are read by the other verbs; holt serve lets them be.
+type ClientVariables struct {
 	Endpoints string `split_words:"true"`
 }
 
-func serveDefaults() serveConfig {
-	return serveConfig{
+func serveDefaults() ServeConfig {
+	return ServeConfig{
 		HTTPAddr: "127.0.0.1:7070", RaftAddr: "127.0.0.1:7071", DataDir: "./holt-data", MaxDataBytes: znode.MaxDataBytes,
 		MaxRequests: httpapi.DefaultMaxRequests, WriteWait: httpapi.DefaultWriteWait, Heartbeat: raftfsm.DefaultHeartbeat,
 		SnapshotBytes: raftfsm.SnapshotBytes, DiskReserve: raftfsm.DefaultDiskReserve, LogLevel: "info", LogFormat: "text",
@@ -74,20 +74,20 @@ func (s secret) String() string {
 }
 
 // loadConfig joins the environment, the flags and the defaults, and checks the whole.
-func loadConfig(flags serveConfig) (serveConfig, error) {
+func loadConfig(flags ServeConfig) (ServeConfig, error) {
 	dropEmptyVariables()
 	var env struct {
-		serveConfig
-		clientVariables
+		ServeConfig
+		ClientVariables
 	}
 	if err := envconfig.CheckDisallowed(prefix, &env); err != nil {
-		return serveConfig{}, fmt.Errorf("%w (holt serve --help lists all variables)", err)
+		return ServeConfig{}, fmt.Errorf("%w (holt serve --help lists all variables)", err)
 	}
 	if err := envconfig.Process(prefix, &env); err != nil {
-		return serveConfig{}, readable(err)
+		return ServeConfig{}, readable(err)
 	}
 	cfg := serveDefaults()
-	overlay(&cfg, env.serveConfig)
+	overlay(&cfg, env.ServeConfig)
 	overlay(&cfg, flags)
 	return cfg.complete()
 }
@@ -111,7 +111,7 @@ func dropEmptyVariables() {
 }
 
 // overlay copies what is set in over to base.
-func overlay(base *serveConfig, over serveConfig) {
+func overlay(base *ServeConfig, over ServeConfig) {
 	b, o := reflect.ValueOf(base).Elem(), reflect.ValueOf(over)
 	for i := range o.NumField() {
 		if !o.Field(i).IsZero() {
@@ -121,7 +121,7 @@ func overlay(base *serveConfig, over serveConfig) {
 }
 
 // complete derives what depends on the rest and says what is wrong.
-func (c serveConfig) complete() (serveConfig, error) {
+func (c ServeConfig) complete() (ServeConfig, error) {
 	if c.URL == "" {
 		c.URL = "http://" + c.HTTPAddr
 	}
@@ -144,7 +144,7 @@ func (c serveConfig) complete() (serveConfig, error) {
 // minSecret is the shortest secret, in bytes: whoever can listen at a member's address can try guesses.
 const minSecret = 16
 
-func (c serveConfig) check() error {
+func (c ServeConfig) check() error {
 	for _, a := range []struct{ name, addr string }{
 		{"HOLT_HTTP_ADDR", c.HTTPAddr}, {"HOLT_RAFT_ADDR", c.RaftAddr}, {"HOLT_RAFT_ADVERTISE", c.RaftAdvertise},
 	} {
@@ -174,7 +174,7 @@ func (c serveConfig) check() error {
 }
 
 // loopback says whether no other machine can be a member.
-func (c serveConfig) loopback() bool {
+func (c ServeConfig) loopback() bool {
 	addrs := []string{c.RaftAddr, c.RaftAdvertise}
 	ms, err := c.members("")
 	if err != nil {
@@ -196,7 +196,7 @@ func (c serveConfig) loopback() bool {
 }
 
 // members is the list HOLT_CLUSTER gives, or the member of this name alone.
-func (c serveConfig) members(name string) ([]raftfsm.Member, error) {
+func (c ServeConfig) members(name string) ([]raftfsm.Member, error) {
 	if c.Cluster == "" {
 		return []raftfsm.Member{{Name: name, RaftAddr: c.RaftAdvertise, URL: c.URL}}, nil
 	}

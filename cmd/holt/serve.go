@@ -33,7 +33,7 @@ var errStorage = errors.New("the disk of this member cannot be trusted any more;
 
 // serveCmd is holt serve.
 type serveCmd struct {
-	serveConfig `embed:""`
+	ServeConfig `embed:""`
 }
 
 // Help is behind the flags in --help.
@@ -44,7 +44,7 @@ func (serveCmd) Help() string {
 
 // Run serves until a signal, or until the disk can no longer be trusted.
 func (s *serveCmd) Run() error {
-	cfg, err := loadConfig(s.serveConfig)
+	cfg, err := loadConfig(s.ServeConfig)
 	if err != nil {
 		return usageError{err}
 	}
@@ -57,7 +57,7 @@ func (s *serveCmd) Run() error {
 	return m.run()
 }
 
-func newLogger(cfg serveConfig) *slog.Logger {
+func newLogger(cfg ServeConfig) *slog.Logger {
 	var level slog.LevelVar
 	_ = level.UnmarshalText([]byte(cfg.LogLevel)) // checked before
 	opts := &slog.HandlerOptions{Level: &level}
@@ -69,7 +69,7 @@ func newLogger(cfg serveConfig) *slog.Logger {
 
 // member is everything a running member is made of, in the order it is opened.
 type member struct {
-	cfg    serveConfig
+	cfg    ServeConfig
 	log    *slog.Logger
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -82,7 +82,7 @@ type member struct {
 	lis     net.Listener
 }
 
-func openMember(cfg serveConfig, log *slog.Logger) (*member, error) {
+func openMember(cfg ServeConfig, log *slog.Logger) (*member, error) {
 	metrics, err := newMetrics()
 	if err != nil {
 		return nil, err
