@@ -248,6 +248,7 @@ func TestCraftedStates(t *testing.T) {
 		{"a child too few", false, crafted(9, 3, root(1), a().more(2, 2, 2), leaf("/a", "b", "", 2))},
 		{"a child too many", false, crafted(9, 3, root(1), a(), leaf("/a", "b", "", 2))},
 		{"a child with another's parent", false, crafted(9, 4, root(2), a().more(2, 1, 1), leaf("=", "b", "", 1), leaf("/b", "x", "", 2))},
+		{"a parent of none that are here", false, crafted(9, 2, root(1), a().more(2, 1, 1))},
 		{"more children than ever created", false, crafted(9, 3, root(1), a().more(2, 0, 1), leaf("/a", "b", "", 2))},
 		{"children that add up by overflow", false, crafted(9, 3, root(2),
 			a().more(2, math.MaxUint64, math.MaxUint64), leaf("=", "b", "", 1).more(2, 1, 1))},
