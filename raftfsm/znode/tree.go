@@ -34,6 +34,9 @@ func emptyTree() *Tree {
 
 // nodeLess orders by directory, then name. The root comes first: its directory and name are empty.
 func nodeLess(a, b *Node) bool {
+	if a.nameAt == b.nameAt { // directories of one length: the paths compare alike, in one pass
+		return a.text[:a.pathLen] < b.text[:b.pathLen]
+	}
 	if c := strings.Compare(a.dir(), b.dir()); c != 0 {
 		return c < 0
 	}
