@@ -26,14 +26,9 @@ func (c *Client) Sync(ctx context.Context) (zxid uint64, err error) {
 	return s.Zxid, nil
 }
 
-// Limits gives every limit of the server by its name, as JSON.
-func (c *Client) Limits(ctx context.Context) (map[string]json.RawMessage, error) {
-	m, err := ask[map[string]json.RawMessage](ctx, c, &call{method: http.MethodGet, prefix: "/v1/limits", anyAge: true,
-		limit: MaxJSONAnswer})
-	if err != nil {
-		return nil, err
-	}
-	return *m, nil
+// Limits gives every limit of the member that answers.
+func (c *Client) Limits(ctx context.Context) (*wire.Limits, error) {
+	return ask[wire.Limits](ctx, c, &call{method: http.MethodGet, prefix: "/v1/limits", anyAge: true, limit: MaxJSONAnswer})
 }
 
 // Txn carries out ops, all or nothing. The error of a refused transaction says in its Problem which op it was
