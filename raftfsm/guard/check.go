@@ -60,7 +60,8 @@ func CheckInChild(cmd *exec.Cmd, path string) error {
 		return fmt.Errorf("start the check of %s: %w", path, err)
 	}
 	if err := cmd.Wait(); err != nil {
-		return refuse(ReasonDamaged, path, err, "a process that read the whole file failed: %s", strings.TrimSpace(string(out.kept)))
+		said, _, _ := strings.Cut(string(out.kept), "\n\ngoroutine ") // a stack says nothing to an operator
+		return refuse(ReasonDamaged, path, err, "a process that read the whole file failed: %s", strings.TrimSpace(said))
 	}
 	return nil
 }
