@@ -65,6 +65,7 @@ func Open(cfg Config) (*Node, error) {
 	n.outbox.node = n
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.stop = n.ctx.Done()
+	n.progress.stop = n.stop
 	n.reads = rounds{ask: n.readIndex, ctx: n.ctx, spawn: n.wg.Go}
 	n.leaderRounds = rounds{ask: n.leaderIndex, ctx: n.ctx, spawn: n.wg.Go}
 	n.size = &logSize{limit: cfg.SnapshotBytes, state: n.stateBytes, due: func() {
@@ -208,10 +209,16 @@ func (n *Node) stateBytes() int64 {
 func (n *Node) Close() error {
 	n.closeOnce.Do(func() {
 		n.cancel()
+		left := n.outbox.drain(MaxEntriesInFlight)
 		err := n.raft.Shutdown().Error()
+		n.outbox.drain(left)
 		n.calls.endAll(command.ErrShuttingDown)
+		// Whatever could start a goroutine ends before the wait for all of them.
+		n.reads.close()
+		n.leaderRounds.close()
+		err = errors.Join(err, n.writes.Close(), n.asks.Close(), n.mux.Close())
 		n.wg.Wait()
-		n.closeErr = errors.Join(err, n.writes.Close(), n.asks.Close(), n.trans.Close(), n.mux.Close())
+		n.closeErr = errors.Join(err, n.trans.Close())
 	})
 	return n.closeErr
 }

@@ -22,6 +22,8 @@ const (
 	enqueueTimeout = 2 * time.Second
 	// refusedPause is how long this member waits before it tries again after its leader refused or could not be reached.
 	refusedPause = 10 * time.Millisecond
+	// drainTimeout bounds how long a member that stops waits for the entries it has in flight.
+	drainTimeout = 200 * time.Millisecond
 )
 
 // bundle is commands another member forwarded to this one, meant for one term.
@@ -190,9 +192,7 @@ func (o *outbox) propose(term uint64) bool {
 	now := n.cfg.Now().UnixMilli()
 	entry := command.Entry{Term: term, Time: now, Commands: e.commands}
 	f := n.raft.Apply(entry.Append(make([]byte, 0, entry.Size())), enqueueTimeout)
-	n.wg.Go(func() {
-		err := f.Error()
-		<-o.slots
+	o.follow(f, func(err error) {
 		select {
 		case n.nudge <- struct{}{}:
 		default:
@@ -202,14 +202,41 @@ func (o *outbox) propose(term uint64) bool {
 	return true
 }
 
+// follow calls ended once raft knows what became of an entry, and gives its slot back. It is no goroutine the node waits
+// for: a raft that is shut down does not answer for what was committed and not yet applied.
+func (o *outbox) follow(f raft.ApplyFuture, ended func(error)) {
+	go func() {
+		ended(f.Error())
+		<-o.slots
+	}()
+}
+
+// drain takes this many slots, so that no entry is in flight nor can be, and gives how many it could not get in time.
+func (o *outbox) drain(slots int) (left int) {
+	limit := time.NewTimer(drainTimeout)
+	defer limit.Stop()
+	for ; slots > 0; slots-- {
+		select {
+		case o.slots <- struct{}{}:
+		case <-limit.C:
+			return slots
+		}
+	}
+	return 0
+}
+
 // open proposes the Epoch of a term that this member has begun to lead.
 func (o *outbox) open(term uint64) {
 	n := o.node
+	select {
+	case o.slots <- struct{}{}:
+	case <-n.stop:
+		return
+	}
 	entry := command.Entry{Term: term, Time: n.cfg.Now().UnixMilli()}
 	o.epoch.Store(term)
-	f := n.raft.Apply(entry.Append(nil), enqueueTimeout)
-	n.wg.Go(func() {
-		if err := f.Error(); err != nil {
+	o.follow(n.raft.Apply(entry.Append(nil), enqueueTimeout), func(err error) {
+		if err != nil {
 			n.log.Warn("the first entry of the term was not committed", "term", term, "error", err)
 			o.epoch.CompareAndSwap(term, 0)
 			o.pause()

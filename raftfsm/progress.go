@@ -18,7 +18,8 @@ type view struct {
 
 // progress holds the newest view and those who wait for a newer one.
 type progress struct {
-	now atomic.Pointer[view]
+	now  atomic.Pointer[view]
+	stop <-chan struct{} // ends all waits
 
 	mu     sync.Mutex // guards what follows
 	byZxid waiters
@@ -41,12 +42,12 @@ func (p *progress) publish(v *view) {
 	p.byPos.wake(v.index)
 }
 
-// atZxid waits for a state of at least z; nil when ctx ends first.
+// atZxid waits for a state of at least z; nil when ctx or the member ends first.
 func (p *progress) atZxid(ctx context.Context, z znode.Zxid) *view {
 	return p.wait(ctx, &p.byZxid, uint64(z), func(v *view) uint64 { return uint64(v.state.Zxid) })
 }
 
-// atIndex waits until the raft entry at index was applied; nil when ctx ends first.
+// atIndex waits until the raft entry at index was applied; nil when ctx or the member ends first.
 func (p *progress) atIndex(ctx context.Context, index uint64) *view {
 	return p.wait(ctx, &p.byPos, index, func(v *view) uint64 { return v.index })
 }
@@ -68,13 +69,14 @@ func (p *progress) wait(ctx context.Context, q *waiters, at uint64, of func(*vie
 	case <-w.woken:
 		return p.now.Load()
 	case <-ctx.Done():
-		p.mu.Lock()
-		if w.slot >= 0 {
-			heap.Remove(q, w.slot)
-		}
-		p.mu.Unlock()
-		return nil
+	case <-p.stop:
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.slot >= 0 {
+		heap.Remove(q, w.slot)
+	}
+	return nil
 }
 
 // waiters is a heap, the lowest place first. Its length is bounded by the requests a server takes at a time.

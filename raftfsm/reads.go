@@ -32,6 +32,7 @@ type rounds struct {
 
 	mu      sync.Mutex // guards what follows
 	running bool
+	closed  bool
 	next    *round // gathers who waits for the next round; nil if nobody does
 }
 
@@ -44,6 +45,10 @@ type round struct {
 // index is a read index asked for after the call began.
 func (rs *rounds) index(ctx context.Context) (uint64, error) {
 	rs.mu.Lock()
+	if rs.closed {
+		rs.mu.Unlock()
+		return 0, command.ErrShuttingDown
+	}
 	if rs.next == nil {
 		rs.next = &round{done: make(chan struct{})}
 	}
@@ -59,6 +64,13 @@ func (rs *rounds) index(ctx context.Context) (uint64, error) {
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
+}
+
+// close lets no further round begin; one that runs ends by itself, with rs.ctx.
+func (rs *rounds) close() {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	rs.closed = true
 }
 
 // run does rounds until nobody waits.
@@ -91,7 +103,10 @@ func (n *Node) Linearizable(ctx context.Context) (*znode.State, error) {
 			if v := n.progress.atIndex(ctx, index); v != nil {
 				return v.state, nil
 			}
-			return nil, command.ErrBehind
+			if n.ctx.Err() != nil {
+				return nil, command.ErrShuttingDown
+			}
+			return nil, command.ErrNoLeader // ctx ended
 		}
 		pause := time.NewTimer(roundPause)
 		select {
@@ -149,7 +164,7 @@ func (n *Node) leaderIndex(ctx context.Context) (uint64, error) {
 			acks <- true
 			continue
 		}
-		go func() { acks <- n.sameTerm(ctx, m.target(), term) }()
+		n.wg.Go(func() { acks <- n.sameTerm(ctx, m.target(), term) })
 	}
 	for range voters {
 		select {
