@@ -3,6 +3,7 @@ package raftfsm
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"holt/raftfsm/command"
 	"holt/raftfsm/znode"
@@ -41,11 +42,11 @@ type outcome struct {
 // calls are the calls that have not ended, by their number.
 type calls struct {
 	origin command.Origin
+	next   atomic.Uint64 // the last number given
 
 	mu    sync.Mutex // guards what follows
 	open  map[uint64]*call
-	next  uint64
-	bytes int
+	bytes int // of their bodies
 }
 
 // Limits of what may be waiting for its outcome on one member; more is refused with ErrThrottled.
@@ -60,24 +61,16 @@ func newCalls(origin command.Origin) *calls {
 
 // start gives txn a number and encodes it.
 func (cs *calls) start(txn *znode.Txn) (*call, error) {
-	cmd := command.Command{Origin: cs.origin, Txn: *txn}
-	size := cmd.Size()
+	cmd := command.Command{Origin: cs.origin, Seq: cs.next.Add(1), Txn: *txn}
+	c := &call{seq: cmd.Seq, grows: txn.Grows(), done: make(chan outcome, 1)}
+	c.body = cmd.Append(make([]byte, 0, cmd.Size()))
 	cs.mu.Lock()
-	if len(cs.open) >= MaxCalls || cs.bytes+size > MaxCallBytes {
-		cs.mu.Unlock()
+	defer cs.mu.Unlock()
+	if len(cs.open) >= MaxCalls || cs.bytes+len(c.body) > MaxCallBytes {
 		return nil, command.ErrThrottled
 	}
-	cs.next++
-	cmd.Seq = cs.next
-	c := &call{seq: cmd.Seq, grows: txn.Grows(), done: make(chan outcome, 1)}
 	cs.open[c.seq] = c
-	cs.bytes += size
-	cs.mu.Unlock()
-	c.body = cmd.Append(make([]byte, 0, size))
-	// The encoding may have come out shorter: count what it is.
-	cs.mu.Lock()
-	cs.bytes += len(c.body) - size
-	cs.mu.Unlock()
+	cs.bytes += len(c.body)
 	return c, nil
 }
 

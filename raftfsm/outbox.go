@@ -35,19 +35,29 @@ type bundle struct {
 	refuse   func(reason byte, term uint64, seqs []uint64)
 }
 
+// Limits of the queue. The calls that wait are bounded by MaxCalls and MaxCallBytes; those given up are swept out when
+// they and the others come to this.
+const (
+	maxQueue      = 2 * MaxCalls
+	maxQueueBytes = 2 * MaxCallBytes
+)
+
 // outbox holds the commands that wait to be proposed, in order. One goroutine empties it: on the leader into raft
 // entries, as many commands each as are waiting; elsewhere into frames to the leader.
 type outbox struct {
 	node *Node
 
-	mu    sync.Mutex // guards queue and after
+	mu    sync.Mutex // guards the next three
 	queue []*call
+	bytes int       // of the bodies in queue
 	after time.Time // not before this
 
 	wake    chan struct{} // has room for one
 	bundles chan *bundle
 	held    *bundle       // did not fit into the last entry
 	slots   chan struct{} // a token for each entry in flight
+	alarm   *time.Timer   // wakes after a rest
+	mine    bool          // others filled the last entry: the next begins with this member's own calls
 
 	epoch atomic.Uint64 // the term this member last opened with an Epoch
 }
@@ -61,10 +71,12 @@ func newOutbox() *outbox {
 // add puts a call behind the others.
 func (o *outbox) add(c *call) {
 	o.mu.Lock()
-	if len(o.queue) >= 2*MaxCalls {
+	if len(o.queue) >= maxQueue || o.bytes+len(c.body) > maxQueueBytes {
 		o.queue = o.node.calls.onlyWaiting(o.queue) // the rest was given up
+		o.bytes = sizeOf(o.queue)
 	}
 	o.queue = append(o.queue, c)
+	o.bytes += len(c.body)
 	o.mu.Unlock()
 	o.poke()
 }
@@ -75,15 +87,24 @@ func (o *outbox) again(batch []*call) {
 		return
 	}
 	o.mu.Lock()
+	o.bytes += sizeOf(batch)
 	o.queue = append(batch, o.queue...)
 	o.mu.Unlock()
 	o.poke()
 }
 
+// sizeOf is how many bytes the bodies of calls have together.
+func sizeOf(batch []*call) (n int) {
+	for _, c := range batch {
+		n += len(c.body)
+	}
+	return n
+}
+
 // pause lets the outbox rest: its leader is not there, or not yet.
 func (o *outbox) pause() {
 	o.mu.Lock()
-	o.after = o.node.cfg.Now().Add(refusedPause)
+	o.after = time.Now().Add(refusedPause)
 	o.mu.Unlock()
 	o.poke()
 }
@@ -106,9 +127,9 @@ func (o *outbox) take(room, bytes int) []*call {
 		}
 		n++
 	}
-	batch := append([]*call(nil), o.queue[:n]...)
-	o.queue = append(o.queue[:0], o.queue[n:]...)
-	clear(o.queue[len(o.queue) : len(o.queue)+n])
+	batch := o.queue[:n:n]
+	o.queue = o.queue[n:]
+	o.bytes -= sizeOf(batch)
 	return batch
 }
 
@@ -125,7 +146,7 @@ func (o *outbox) rest() time.Duration {
 	if o.after.IsZero() {
 		return 0
 	}
-	d := o.after.Sub(o.node.cfg.Now())
+	d := time.Until(o.after)
 	if d <= 0 {
 		o.after = time.Time{}
 	}
@@ -135,6 +156,8 @@ func (o *outbox) rest() time.Duration {
 // run empties the outbox until the node stops.
 func (o *outbox) run() {
 	n := o.node
+	o.alarm = time.AfterFunc(refusedPause, o.poke)
+	defer o.alarm.Stop()
 	for {
 		select {
 		case <-n.stop:
@@ -152,7 +175,7 @@ func (o *outbox) run() {
 func (o *outbox) step() bool {
 	n := o.node
 	if d := o.rest(); d > 0 && o.held == nil {
-		time.AfterFunc(d, o.poke)
+		o.alarm.Reset(d)
 		return false
 	}
 	r := n.role()
@@ -259,7 +282,7 @@ func (o *outbox) gather(term uint64) *batch {
 	if !o.empty() {
 		share /= 2 // the rest is for this member's own
 	}
-	for {
+	for !o.mine || o.empty() {
 		b := o.held
 		if b == nil {
 			select {
@@ -288,7 +311,7 @@ func (o *outbox) gather(term uint64) *batch {
 		bytes += size
 	}
 	room, left := command.MaxEntryCommands-len(e.commands), command.SoftEntryBytes-bytes
-	if room <= 0 || left <= 0 && len(e.commands) > 0 {
+	if o.mine = room <= 0 || left <= 0 && len(e.commands) > 0; o.mine {
 		return e
 	}
 	own := o.take(room, left)
