@@ -11,9 +11,11 @@ import (
 )
 
 const (
-	// electionStep is how much later each further voter starts an election when its leader's process has died, so that
-	// they do not split the vote.
-	electionStep = 75 * time.Millisecond
+	// electionStep is how much later each further voter starts an election when its leader's process has died. An
+	// election takes two round trips and two syncs.
+	electionStep = 60 * time.Millisecond
+	// refusedTries is how often a dead leader's port is tried.
+	refusedTries = 3
 	// nudgePauseMin and nudgePauseMax bound the pauses between telling a member of a commit again; they double.
 	nudgePauseMin = 500 * time.Microsecond
 	nudgePauseMax = 16 * time.Millisecond
@@ -63,34 +65,60 @@ func (n *Node) connect() {
 // more, its process is dead, and there is no point in waiting out the heartbeats.
 func (n *Node) onDown(t peer.Target) {
 	n.wg.Go(func() {
-		r := n.role()
-		if r.leads || r.leader != t.Name {
+		if r := n.role(); r.leads || r.leader != t.Name {
 			return
 		}
-		rank := n.rank(t.Name)
-		if rank < 0 || !n.mux.Refused(n.ctx, t.Addr) {
+		rank, voters := n.rank(t.Name)
+		if rank < 0 || !n.gone(t.Addr) {
 			return
 		}
-		wait := time.NewTimer(time.Duration(rank) * electionStep)
-		defer wait.Stop()
-		select {
-		case <-wait.C:
-		case <-n.stop:
-			return
-		}
-		now := n.role()
-		if now.leads || now.term != r.term || now.leader != "" && now.leader != t.Name {
-			return // somebody was faster
-		}
-		n.log.Info("the leader's process is gone: starting an election", "leader", t.Name, "term", now.term)
-		if err := n.trans.ElectNow(); err != nil {
-			n.log.Debug("could not start an election", "error", err)
+		// In turn, since two elections at once split the vote; and again, since the first in turn may lack an entry that
+		// another has, and is not voted for then.
+		for turn := range 2 * voters {
+			if turn%voters == rank {
+				if r := n.role(); r.leads || r.leader != "" && r.leader != t.Name {
+					return
+				}
+				n.log.Info("the leader's process is gone: starting an election", "leader", t.Name)
+				if err := n.trans.ElectNow(); err != nil {
+					n.log.Debug("could not start an election", "error", err)
+				}
+			}
+			if !n.sleep(electionStep) {
+				return
+			}
 		}
 	})
 }
 
-// rank is this voter's turn among those who survive the leader: -1 if it does not vote.
-func (n *Node) rank(dead string) int {
+// gone says whether nobody listens at a member's address. The connections of a process that was killed can end a moment
+// before its port closes, so it is asked more than once.
+func (n *Node) gone(addr string) bool {
+	for range refusedTries {
+		if n.mux.Refused(n.ctx, addr) {
+			return true
+		}
+		if !n.sleep(refusedPause) {
+			return false
+		}
+	}
+	return false
+}
+
+// sleep waits, and says whether the node still runs.
+func (n *Node) sleep(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-n.stop:
+		return false
+	}
+}
+
+// rank is this voter's turn among those that survive the leader, and how many they are: -1 if it does not vote.
+func (n *Node) rank(dead string) (turn, of int) {
 	var names []string
 	for _, s := range n.voters() {
 		if s.Name != dead {
@@ -98,7 +126,7 @@ func (n *Node) rank(dead string) int {
 		}
 	}
 	slices.Sort(names)
-	return slices.Index(names, n.cfg.Name)
+	return slices.Index(names, n.cfg.Name), len(names)
 }
 
 // nudges tells followers of a commit at once. Raft tells them with the next entry or after its CommitTimeout, and a
@@ -160,9 +188,7 @@ func (n *Node) nudgeOne(s server) {
 			if pause > nudgePauseMax {
 				return // it lags or is away: leave it to raft
 			}
-			select {
-			case <-time.After(pause):
-			case <-n.stop:
+			if !n.sleep(pause) {
 				return
 			}
 			pause *= 2
