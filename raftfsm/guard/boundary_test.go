@@ -42,7 +42,7 @@ func divergedFollower(t *testing.T, guarded bool) (got outcome) {
 
 		join(old, all)
 		want, _ := next.fsm.seen()
-		got.caughtUp = eventually(3*time.Second, func() bool {
+		got.caughtUp = eventually(time.Second, func() bool {
 			have, _ := old.fsm.seen()
 			return slices.Equal(have, want)
 		})
@@ -140,5 +140,31 @@ func TestOlderBoundaryDoesNotReplaceNewer(t *testing.T) {
 	}
 	if err := logs.GetLog(8, &e); err != raft.ErrLogNotFound {
 		t.Errorf("entry 8: %v, want not found", err)
+	}
+}
+
+func TestCrashWhileDroppingTheStaleLog(t *testing.T) {
+	const tail, index, term = 12000, 13000, 2
+	for survived := range 4 {
+		disk := raft.NewInmemStore()
+		must(t, disk.StoreLogs(entries(1, tail, 1)))
+		raw := &faultyStore{InmemStore: disk}
+		raw.onDelete = func() {
+			if len(raw.deleted) > survived {
+				panic("the process dies")
+			}
+		}
+		if err := guardStores(t, Config{Raw: raw}).Boundary(index, term); err == nil {
+			t.Fatalf("no crash after %d deletions: nothing is tested", survived)
+		}
+
+		again := newLogs(t, disk)
+		must(t, again.Boundary(index, term))
+		first, err := again.FirstIndex()
+		must(t, err)
+		var e raft.Log
+		if err := again.GetLog(index, &e); first != 0 || err != nil || e.Term != term {
+			t.Errorf("crash after %d deletions: log begins at %d, entry %d has term %d, %v", survived, first, index, e.Term, err)
+		}
 	}
 }

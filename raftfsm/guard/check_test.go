@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 func checkInChild(path string) error {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), checkFileEnv+"="+path)
+	cmd.Env = append(os.Environ(), checkFileEnv+"="+path, "GORACE=atexit_sleep_ms=0")
 	return CheckInChild(cmd, path)
 }
 

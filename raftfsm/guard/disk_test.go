@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -305,3 +306,21 @@ func TestConfigIsChecked(t *testing.T) {
 type monotonicStore struct{ *raft.InmemStore }
 
 func (monotonicStore) IsMonotonic() bool { return true }
+
+// A read of a page that the file no longer has would fault and end the process without a word.
+func TestFileCutUnderARunningMember(t *testing.T) {
+	path := filepath.Join(t.TempDir(), BoltFile)
+	db, err := OpenBolt(path)
+	must(t, err)
+	defer db.Close()
+	must(t, db.StoreLogs(entries(1, 5000, 1)))
+	g := guardStores(t, Config{Raw: db})
+	must(t, os.Truncate(path, int64(4*os.Getpagesize())))
+	failed := false
+	for i := uint64(1); i <= 5000 && !failed; i++ {
+		failed = g.GetLog(i, &raft.Log{}) != nil
+	}
+	if !failed || len(g.fatal) != 1 {
+		t.Errorf("reads failed: %v, fatal: %v; want both", failed, g.fatal)
+	}
+}

@@ -142,7 +142,7 @@ func stumbles(t *testing.T, inFlight, rounds int) (survived int) {
 		for survived < rounds {
 			store.stumble.Store(true)
 			goal := lead.raft.LastIndex() + 5
-			if !eventually(3*time.Second, func() bool { return !store.stumble.Load() && follower.raft.LastIndex() >= goal }) {
+			if !eventually(time.Second, func() bool { return !store.stumble.Load() && follower.raft.LastIndex() >= goal }) {
 				break
 			}
 			survived++
@@ -164,7 +164,7 @@ func stumbles(t *testing.T, inFlight, rounds int) (survived int) {
 }
 
 func TestReplicationSurvivesRefusedAppends(t *testing.T) {
-	const rounds = 40
+	const rounds = 15
 	if n := stumbles(t, 2, rounds); n == rounds {
 		t.Errorf("with two requests under way, replication survived %d refused appends; is MaxRPCsInFlight = 1 still needed?", n)
 	}
