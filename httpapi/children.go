@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"holt/raftfsm/znode"
 )
@@ -73,7 +74,7 @@ func (x *exchange) listing() (l listing, err error) {
 	}
 	for name, to := range map[string]*string{"after": &l.after, "prefix": &l.prefix} {
 		*to, _ = x.query.get(name)
-		if len(*to) > znode.MaxPathBytes || strings.ContainsRune(*to, '/') {
+		if len(*to) > znode.MaxPathBytes || strings.ContainsRune(*to, '/') || !utf8.ValidString(*to) {
 			return l, badArguments(name + " is the beginning of a name, without /")
 		}
 	}

@@ -167,5 +167,4 @@ var (
 	noStore     = []string{"no-store, no-transform"}
 	noSniff     = []string{"nosniff"}
 	sandbox     = []string{"sandbox"}
-	varyAccept  = []string{"Accept"}
 )

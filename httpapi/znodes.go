@@ -32,7 +32,6 @@ func (a *API) getZnode(x *exchange) error {
 	stat := n.Stat()
 	tag, version := x.setStat(&stat, s.Zxid)
 	h := x.Header()
-	h["Vary"] = varyAccept
 	if none := x.r.Header["If-None-Match"]; len(none) > 0 {
 		same, err := noneMatch(none, tag[1:len(tag)-1], version)
 		if err != nil {
