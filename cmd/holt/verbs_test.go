@@ -53,20 +53,43 @@ func dataAt(s *clienttest.Server, path string) string {
 	return n.Data()
 }
 
-func TestVerbs(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "data")
-	if err := os.WriteFile(file, []byte("from\x00a file"), 0o600); err != nil {
-		t.Fatal(err)
+// verbCase is a command line, and what comes of it on the state that serve makes.
+type verbCase struct {
+	args string // separated by spaces
+	in   string
+	exit int
+	out  string // a regular expression for all of standard output
+	err  string // a part of standard error; "" means nothing may be there
+	at   string // path=data afterwards
+}
+
+// stampOf1 is the time of one of the first transactions: a server in memory counts them for a clock.
+const stampOf1 = `1970-01-01T00:00:00.00\dZ`
+
+func tryAll(t *testing.T, cases []verbCase) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.args, func(t *testing.T) {
+			s := serve(t)
+			exit, out, err := holt(t.Context(), c.in, strings.Fields(c.args)...)
+			if exit != c.exit {
+				t.Errorf("exit %d, want %d", exit, c.exit)
+			}
+			if out != c.out && !regexp.MustCompile(`\A(?:`+c.out+`)\z`).MatchString(out) {
+				t.Errorf("printed %q, want %q", out, c.out)
+			}
+			if !strings.Contains(err, c.err) || c.err == "" && err != "" || strings.Count(err, "\n") > 1 {
+				t.Errorf("said %q, want one line with %q", err, c.err)
+			}
+			if path, data, ok := strings.Cut(c.at, "="); ok && dataAt(s, path) != data {
+				t.Errorf("at %s is %.50q, want %.50q", path, dataAt(s, path), data)
+			}
+		})
 	}
-	const stampOf1 = `1970-01-01T00:00:00.00\dZ`
-	for _, c := range []struct {
-		args string // separated by spaces
-		in   string
-		exit int
-		out  string // a regular expression for all of standard output
-		err  string // a part of standard error; "" means nothing may be there
-		at   string // path=data afterwards
-	}{
+}
+
+func TestGet(t *testing.T) {
+	tryAll(t, []verbCase{
 		{args: "get /app", out: "one"},
 		{args: "get /app/y", out: "\xff"},
 		{args: "get /app --consistency linearizable", out: "one"},
@@ -80,7 +103,15 @@ func TestVerbs(t *testing.T) {
 		{args: "get /app --endpoints ftp://x", exit: exitUsage, err: "the scheme must be http or https"},
 		{args: "get", exit: exitUsage, err: "holt get: "},
 		{args: "frobnicate", exit: exitUsage, err: "unexpected argument frobnicate"},
+	})
+}
 
+func TestSet(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "data")
+	if err := os.WriteFile(file, []byte("from\x00a file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tryAll(t, []verbCase{
 		{args: "set /app two", at: "/app=two"},
 		{args: "set /new two", at: "/new=two"},
 		{args: "set /app -", in: "from\nstdin", at: "/app=from\nstdin"},
@@ -99,14 +130,22 @@ func TestVerbs(t *testing.T) {
 		{args: "set /app two --create --version 1", exit: exitUsage, err: "can't be used together", at: "/app=one"},
 		{args: "set /app -", in: strings.Repeat("x", 1<<20+1), exit: exitRefused, err: "(too_large)", at: "/app=one"},
 		{args: "set /app -", in: strings.Repeat("x", maxInput+1), exit: exitRefused, err: "(too_large)", at: "/app=one"},
+	})
+}
 
+func TestCreate(t *testing.T) {
+	tryAll(t, []verbCase{
 		{args: "create /new", out: "/new\n", at: "/new="},
 		{args: "create /new two", out: "/new\n", at: "/new=two"},
 		{args: "create /new - --json", in: "two", out: `{"path":"/new","stat":{.*}}\n`, at: "/new=two"},
 		{args: "create /app two", exit: exitPrecondition, err: "(node_exists)", at: "/app=one"},
 		{args: "create /no/parent", exit: exitNotFound, err: "holt create: /no: there is no znode at /no (no_node)"},
 		{args: "create --sequential /app/job- two", out: "/app/job-0000000002\n", at: "/app/job-0000000002=two"},
+	})
+}
 
+func TestRm(t *testing.T) {
+	tryAll(t, []verbCase{
 		{args: "rm /app/x", at: "/app/x=(none)"},
 		{args: "rm /app/x --json", out: `{"zxid":4}\n`, at: "/app/x=(none)"},
 		{args: "rm /app/x --version 3", exit: exitPrecondition, err: "(bad_version)", at: "/app/x=é"},
@@ -114,7 +153,11 @@ func TestVerbs(t *testing.T) {
 		{args: "rm /app/x --tag 0.3", exit: exitPrecondition, err: "(bad_version)", at: "/app/x=é"},
 		{args: "rm /app", exit: exitRefused, err: "(not_empty); delete its children first", at: "/app=one"},
 		{args: "rm /none", exit: exitNotFound, err: "(no_node)"},
+	})
+}
 
+func TestLs(t *testing.T) {
+	tryAll(t, []verbCase{
 		{args: "ls", out: "app\n"},
 		{args: "ls /app", out: "x\ny\n"},
 		{args: "ls /app --prefix y", out: "y\n"},
@@ -125,33 +168,19 @@ func TestVerbs(t *testing.T) {
 		{args: "ls -lR", out: " +0 +2 +3  " + stampOf1 + "  /app\n.*  /app/x\n.*  /app/y\n"},
 		{args: "ls --json", out: `{"path":"/app","stat":{.*"num_children":2}}\n`},
 		{args: "ls /none", exit: exitNotFound, err: "(no_node)"},
+	})
+}
 
+func TestStatClusterVersion(t *testing.T) {
+	tryAll(t, []verbCase{
 		{args: "stat /app", out: "path +/app\ntag +\"0.1\"\nversion +0\n(.*\n)*mtime +" + stampOf1 + "\n(.*\n)*num_children +2\n"},
 		{args: "stat /app --json", out: `{"path":"/app","stat":{.*}}\n`},
 		{args: "stat /none", exit: exitNotFound, err: "(no_node)"},
 		{args: "stat /app/", exit: exitUsage, err: "(bad_arguments)"},
-
 		{args: "cluster", out: "leader n1, term 1, zxid 3, as member n1 knows it\nMEMBER +ROLE +URL +RAFT ADDRESS\nn1 +leader +http.*\n"},
 		{args: "cluster --json", out: `{"name":"n1","leader":"n1",.*}\n`},
 		{args: "version", out: `holt .* go1\..*\n`},
-	} {
-		t.Run(c.args, func(t *testing.T) {
-			s := serve(t)
-			exit, out, err := holt(t.Context(), c.in, strings.Fields(c.args)...)
-			if exit != c.exit {
-				t.Errorf("exit %d, want %d", exit, c.exit)
-			}
-			if out != c.out && !regexp.MustCompile(`\A(?:`+c.out+`)\z`).MatchString(out) {
-				t.Errorf("printed %q, want %q", out, c.out)
-			}
-			if !strings.Contains(err, c.err) || c.err == "" && err != "" || strings.Count(err, "\n") > 1 {
-				t.Errorf("said %q, want one line with %q", err, c.err)
-			}
-			if path, data, ok := strings.Cut(c.at, "="); ok && dataAt(s, path) != data {
-				t.Errorf("at %s is %.50q, want %.50q", path, dataAt(s, path), data)
-			}
-		})
-	}
+	})
 }
 
 // Every way a server can fail has its exit code, and with --json the problem is on standard error.

@@ -103,3 +103,6 @@ func (w *answered) Write(p []byte) (int, error) {
 	w.any = true
 	return w.ResponseWriter.Write(p)
 }
+
+// Unwrap is for http.ResponseController.
+func (w *answered) Unwrap() http.ResponseWriter { return w.ResponseWriter }
