@@ -1,0 +1,56 @@
+# make test is what has to pass; .ci/run calls it.
+
+PACKAGES = $(shell go list ./... | grep -v '^holt/tests')
+FUZZTIME = 30s
+
+.PHONY: build test test-long install format vet lint unit blackbox bench fuzz generate fresh
+
+build:
+	go build -o holt ./cmd/holt
+
+test: install format vet lint unit blackbox
+
+# 50 kills in place of a few.
+test-long: install
+	HOLT_TEST_KILLS=50 go test -count=1 -timeout=60m ./tests/...
+
+install:
+	./tests/install
+
+format:
+	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }
+
+vet:
+	go vet ./...
+
+lint:
+	.cache/bin/golangci-lint run ./...
+
+unit:
+	go test -race -timeout=15m $(PACKAGES)
+
+# The built program as processes, one story after another: they share the machine.
+blackbox:
+	go test -count=1 -p=1 -timeout=20m ./tests/...
+
+bench:
+	go test -run='^$$' -bench=. -benchmem $(PACKAGES)
+
+# Every fuzz target for FUZZTIME.
+fuzz:
+	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
+			echo "$$target in $$(dirname $$file)"; \
+			go test -run='^$$' -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) $$(dirname $$file) || exit 1; \
+		done; \
+	done
+
+# The copy of the contract that is built into the program.
+generate:
+	cp openapi.yaml httpapi/openapi.yaml
+
+# What a newcomer gets: the last commit, cloned and tested.
+fresh:
+	rm -rf .cache/fresh
+	git clone -q . .cache/fresh
+	cd .cache/fresh && ./.ci/run
