@@ -73,7 +73,6 @@ type member struct {
 	log    *slog.Logger
 	ctx    context.Context
 	cancel context.CancelFunc
-	fatal  chan error // the first storage error
 
 	metrics *metrics
 	folder  *raftfsm.Folder
@@ -87,7 +86,7 @@ func openMember(cfg ServeConfig, log *slog.Logger) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &member{cfg: cfg, log: log, fatal: make(chan error, 1), metrics: metrics}
+	m := &member{cfg: cfg, log: log, metrics: metrics}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	for _, open := range []func() error{m.openFolder, m.openNode, m.openServer} {
 		if err := open(); err != nil {
@@ -191,15 +190,15 @@ func (m *member) hosts() []string {
 	return hosts
 }
 
-// onFatal takes the first storage error; the member is stopped for it.
+// onFatal ends the process on the spot: what the disk did not take must not be waited for, and nothing that holds on to
+// memory the disk contradicts may answer another request.
 func (m *member) onFatal(err error) {
-	select {
-	case m.fatal <- err:
-	default:
-	}
+	m.log.Error("the disk of this member cannot be trusted any more", "error", err)
+	fmt.Fprintln(os.Stderr, sentence("serve", fmt.Errorf("%w: %w", errStorage, err)))
+	os.Exit(exitStorage)
 }
 
-// run serves until a signal comes or the disk fails.
+// run serves until a signal comes.
 func (m *member) run() error {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
@@ -211,9 +210,6 @@ func (m *member) run() error {
 	case s := <-signals:
 		m.log.Info("stopping", "signal", s.String())
 		return m.stop()
-	case err := <-m.fatal:
-		// Not stopped in order: what the disk did not take must not be waited for.
-		return fmt.Errorf("%w: %w", errStorage, err)
 	case err := <-served:
 		return errors.Join(err, m.close())
 	}
