@@ -1,6 +1,7 @@
 package raftfsm
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,9 +12,9 @@ import (
 
 // call is one transaction of a request to this member, from Propose to its answer.
 //
-// Where it stands: waiting (in the outbox, certainly not proposed) → sent at a term (may be carried out, in entries of
-// that term only) → ended. It goes back from sent to waiting when it is certain that it will not be carried out any more:
-// the leader refused it, its entry turned out void, or an entry of a later term was applied here.
+// Where it stands: waiting (in the outbox, certainly not proposed) → sent some way (may be carried out, in entries of
+// one term only) → ended. It goes back from sent to waiting when it is certain that it will not be carried out any more:
+// the leader refused it, its entry turned out void, an entry of a later term was applied here, or a fence was.
 type call struct {
 	seq   uint64
 	body  []byte // the encoded command
@@ -22,7 +23,17 @@ type call struct {
 
 	// Guarded by calls.mu.
 	stage stage
-	term  uint64 // sent: the only term whose entries can carry it
+	way   way // of a call that is sent
+}
+
+// way is how a call was sent. No call is under way twice the same way.
+type way struct {
+	term uint64 // the only term whose entries can carry it
+	link uint64 // what it went over to the leader, see Node.links; 0: proposed by this member, and any link to search with
+}
+
+func (w way) fits(c *call) bool {
+	return c.stage == sent && c.way.term == w.term && (w.link == 0 || c.way.link == w.link)
 }
 
 type stage uint8
@@ -44,9 +55,11 @@ type calls struct {
 	origin command.Origin
 	next   atomic.Uint64 // the last number given
 
-	mu    sync.Mutex // guards what follows
-	open  map[uint64]*call
-	bytes int // of their bodies
+	mu       sync.Mutex // guards what follows
+	open     map[uint64]*call
+	bytes    int    // of their bodies
+	answered uint64 // the raft index up to which all answers were given
+	fenced   fence  // the one that waits for its index, if any
 }
 
 // Limits of what may be waiting for its outcome on one member; more is refused with ErrThrottled.
@@ -74,25 +87,25 @@ func (cs *calls) start(txn *znode.Txn) (*call, error) {
 	return c, nil
 }
 
-// send marks calls as sent at term and returns those that still want to be.
-func (cs *calls) send(batch []*call, term uint64) []*call {
+// send marks calls as sent and returns those that still want to be.
+func (cs *calls) send(batch []*call, w way) []*call {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	return slices.DeleteFunc(batch, func(c *call) bool {
 		if c.stage != waiting {
 			return true
 		}
-		c.stage, c.term = sent, term
+		c.stage, c.way = sent, w
 		return false
 	})
 }
 
-// unsend puts calls that are certain not to be carried out in term back to waiting, and returns them.
-func (cs *calls) unsend(batch []*call, term uint64) []*call {
+// unsend puts calls that are certain not to be carried out the way they were sent back to waiting, and returns them.
+func (cs *calls) unsend(batch []*call, w way) []*call {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	return slices.DeleteFunc(batch, func(c *call) bool {
-		if c.stage != sent || c.term != term {
+		if !w.fits(c) {
 			return true
 		}
 		c.stage = waiting
@@ -118,14 +131,19 @@ func (cs *calls) find(seqs []uint64) []*call {
 func (cs *calls) sentBefore(term uint64) []*call {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
+	return cs.backLocked(func(c *call) bool { return c.way.term < term })
+}
+
+// backLocked puts the sent calls for which ok holds back to waiting, and returns them in order.
+func (cs *calls) backLocked(ok func(*call) bool) []*call {
 	var out []*call
 	for _, c := range cs.open {
-		if c.stage == sent && c.term < term {
+		if c.stage == sent && ok(c) {
 			c.stage = waiting
 			out = append(out, c)
 		}
 	}
-	slices.SortFunc(out, func(a, b *call) int { return int(int64(a.seq - b.seq)) })
+	slices.SortFunc(out, func(a, b *call) int { return cmp.Compare(a.seq, b.seq) })
 	return out
 }
 
@@ -152,8 +170,8 @@ type answer struct {
 	result *znode.Result
 }
 
-// answerAll ends the calls whose results were just applied.
-func (cs *calls) answerAll(answers []answer) {
+// answerAll ends the calls whose results were applied up to index, and returns those that a fence there sends back.
+func (cs *calls) answerAll(answers []answer, index uint64) []*call {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	for _, a := range answers {
@@ -161,12 +179,15 @@ func (cs *calls) answerAll(answers []answer) {
 			cs.endLocked(c, outcome{result: a.result})
 		}
 	}
+	cs.answered = index
+	return cs.fencedLocked()
 }
 
-// endSent ends every call that was sent with ErrUnknown: what became of it can no longer be learned here.
-func (cs *calls) endSent() {
+// endSent ends every call that was sent with ErrUnknown: a snapshot up to index hides what became of it.
+func (cs *calls) endSent(index uint64) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
+	cs.answered = index
 	for _, c := range cs.open {
 		if c.stage == sent {
 			cs.endLocked(c, outcome{err: command.ErrUnknown})

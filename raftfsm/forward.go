@@ -17,6 +17,7 @@ const (
 	kindRefused   = 2 // pushed back: numbers of commands that will not be proposed, and why
 	kindReadIndex = 3 // call: the leader's read index
 	kindTerm      = 4 // call: the current term of a member
+	kindFence     = 5 // call: the index after which nothing more comes of what was sent over lost connections
 )
 
 // Why a leader does not propose a forwarded command.
@@ -41,16 +42,24 @@ func (n *Node) forward(r role) bool {
 	if r.leader == "" {
 		return false // the observer of leadership wakes the outbox
 	}
+	w := way{r.term, n.links.Load() + 1} // before Try, see onLost
 	conn, ok := n.writes.Try(r.target())
 	if !ok {
 		o.pause()
 		return true
 	}
-	batch := n.calls.send(o.take(MaxForwardCommands, SoftForwardBytes), r.term)
+	batch := n.calls.send(o.take(MaxForwardCommands, SoftForwardBytes), w)
 	if len(batch) == 0 {
 		return true
 	}
-	b := binary.AppendUvarint(make([]byte, 0, frameSize(batch)), r.term)
+	if n.progress.now.Load().term > r.term {
+		// A new leader's first entry was applied since the role was asked for, and with it the calls of earlier terms
+		// were taken back, but not these.
+		o.again(n.calls.unsend(batch, w))
+		return true
+	}
+	b := binary.AppendUvarint(make([]byte, 0, frameSize(batch)), w.term)
+	b = binary.AppendUvarint(b, w.link)
 	for _, c := range batch {
 		b = binary.AppendUvarint(b, uint64(len(c.body)))
 		b = append(b, c.body...)
@@ -59,7 +68,7 @@ func (n *Node) forward(r role) bool {
 	defer cancel()
 	if err := conn.Send(ctx, kindForward, b); err != nil {
 		if errors.Is(err, peer.ErrNotSent) {
-			o.again(n.calls.unsend(batch, r.term))
+			o.again(n.calls.unsend(batch, w))
 		}
 		o.pause()
 	}
@@ -67,7 +76,7 @@ func (n *Node) forward(r role) bool {
 }
 
 func frameSize(batch []*call) int {
-	size := binary.MaxVarintLen64
+	size := 2 * binary.MaxVarintLen64
 	for _, c := range batch {
 		size += binary.MaxVarintLen32 + len(c.body)
 	}
@@ -77,14 +86,13 @@ func frameSize(batch []*call) int {
 // onForward takes another member's frame. It checks every command before it goes near the log, and waits while too many
 // bundles are waiting, which holds the sender back.
 func (n *Node) onForward(ctx context.Context, from peer.Peer, _ byte, frame []byte) ([]byte, error) {
-	term, k := binary.Uvarint(frame)
-	if k <= 0 {
+	nums, frame, ok := uvarints(frame, 2)
+	if !ok {
 		return nil, fmt.Errorf("forwarded frame from %s: no term", from.Name)
 	}
-	b := &bundle{term: term, refuse: func(reason byte, term uint64, seqs []uint64) {
-		n.refuse(from, reason, term, seqs)
-	}}
-	for frame = frame[k:]; len(frame) > 0; {
+	b := &bundle{way: way{nums[0], nums[1]}}
+	b.refuse = func(reason byte, seqs []uint64) { n.refuse(from, reason, b.way, seqs) }
+	for len(frame) > 0 {
 		size, k := binary.Uvarint(frame)
 		if k <= 0 || size > uint64(len(frame)-k) || len(b.commands) == MaxForwardCommands {
 			return nil, fmt.Errorf("forwarded frame from %s: malformed", from.Name)
@@ -97,6 +105,7 @@ func (n *Node) onForward(ctx context.Context, from peer.Peer, _ byte, frame []by
 		b.commands = append(b.commands, body)
 		b.grows = append(b.grows, c.Txn.Grows())
 		b.seqs = append(b.seqs, c.Seq)
+		b.origin = c.Origin // all are the sender's
 		frame = frame[k+int(size):]
 	}
 	select {
@@ -109,13 +118,26 @@ func (n *Node) onForward(ctx context.Context, from peer.Peer, _ byte, frame []by
 	}
 }
 
+// uvarints reads so many numbers from the front of b and gives the rest.
+func uvarints(b []byte, count int) (nums []uint64, rest []byte, ok bool) {
+	for range count {
+		v, k := binary.Uvarint(b)
+		if k <= 0 {
+			return nil, nil, false
+		}
+		nums, b = append(nums, v), b[k:]
+	}
+	return nums, b, true
+}
+
 // refuse tells a member which of its commands will not be proposed. If it cannot be told, its connection is gone, and it
-// finds out from the terms in its log.
-func (n *Node) refuse(to peer.Peer, reason byte, term uint64, seqs []uint64) {
+// asks for a fence over the next, or finds out from the terms in its log.
+func (n *Node) refuse(to peer.Peer, reason byte, w way, seqs []uint64) {
 	if len(seqs) == 0 {
 		return
 	}
-	b := binary.AppendUvarint([]byte{reason}, term)
+	b := binary.AppendUvarint([]byte{reason}, w.term)
+	b = binary.AppendUvarint(b, w.link)
 	for _, seq := range seqs {
 		b = binary.AppendUvarint(b, seq)
 	}
@@ -133,18 +155,20 @@ func (n *Node) onRefused(from peer.Target, kind byte, b []byte) {
 	if kind != kindRefused || len(b) == 0 {
 		return
 	}
-	reason, rest := b[0], b[1:]
-	term, k := binary.Uvarint(rest)
+	nums, rest, ok := uvarints(b[1:], 2)
 	var seqs []uint64
-	for k > 0 && len(rest) > k {
-		rest = rest[k:]
-		var seq uint64
-		if seq, k = binary.Uvarint(rest); k > 0 {
-			seqs = append(seqs, seq)
+	for ok && len(rest) > 0 {
+		var seq []uint64
+		if seq, rest, ok = uvarints(rest, 1); ok {
+			seqs = append(seqs, seq[0])
 		}
 	}
-	back := n.calls.unsend(n.calls.find(seqs), term)
-	if reason == reasonDiskFull {
+	if !ok {
+		n.log.Warn("a refusal cannot be read", "peer", from.Name)
+		return
+	}
+	back := n.calls.unsend(n.calls.find(seqs), way{nums[0], nums[1]})
+	if b[0] == reasonDiskFull {
 		for _, c := range back {
 			n.calls.end(c, outcome{err: command.ErrDiskFull})
 		}

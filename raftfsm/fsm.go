@@ -53,7 +53,7 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 		v.state = f.machine.State()
 	}
 	f.progress.publish(v)
-	f.calls.answerAll(f.answers)
+	f.outbox.again(f.calls.answerAll(f.answers, v.index))
 	clear(f.answers)
 	f.answers = f.answers[:0]
 	if v.term > old.term {
@@ -89,7 +89,7 @@ func (f *fsm) apply(l *raft.Log) {
 		}
 	}
 	if len(f.voided) > 0 {
-		f.outbox.again(f.calls.unsend(f.calls.find(f.voided), f.entry.Term))
+		f.outbox.again(f.calls.unsend(f.calls.find(f.voided), way{term: f.entry.Term}))
 		f.voided = f.voided[:0]
 	}
 }
@@ -110,7 +110,7 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 	f.machine = znode.FromState(v.state)
 	f.progress.publish(v)
 	// Results that the snapshot covers were never seen here.
-	f.calls.endSent()
+	f.calls.endSent(v.index)
 	f.log.Info("restored a snapshot", "zxid", v.state.Zxid, "znodes", v.state.Tree.Len(), "index", v.index)
 	return nil
 }

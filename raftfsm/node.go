@@ -35,7 +35,8 @@ type Node struct {
 	reads        rounds // of this member's own readers
 	leaderRounds rounds // of all members' readers, while this one leads
 	writes       *peer.Pool
-	asks         *peer.Pool // not behind writes: those may be held back
+	asks         *peer.Pool    // not behind writes: those may be held back
+	links        atomic.Uint64 // how many connections of writes have ended: what is sent next goes over a later one
 
 	ready atomic.Bool // caught up once since the start
 	nudge chan struct{}
@@ -90,7 +91,7 @@ func (n *Node) open() (err error) {
 		return err
 	}
 	// The pools are there before raft: it may lead before NewRaft returns.
-	n.writes = peer.NewPool(n.mux, peer.PoolConfig{OnPush: n.onRefused, OnDown: n.onDown})
+	n.writes = peer.NewPool(n.mux, peer.PoolConfig{OnPush: n.onRefused, OnDown: n.onLost})
 	n.asks = peer.NewPool(n.mux, peer.PoolConfig{})
 	if err := n.bootstrap(); err != nil {
 		return errors.Join(err, n.trans.Close())
@@ -104,6 +105,7 @@ func (n *Node) open() (err error) {
 		kindForward:   {Handler: n.onForward, Ordered: true},
 		kindReadIndex: {Handler: n.onReadIndex},
 		kindTerm:      {Handler: n.onTerm},
+		kindFence:     {Handler: n.onFence},
 	})
 	if err != nil {
 		return errors.Join(err, n.raft.Shutdown().Error(), n.trans.Close())

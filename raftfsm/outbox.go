@@ -28,11 +28,12 @@ const (
 
 // bundle is commands another member forwarded to this one, meant for one term.
 type bundle struct {
-	term     uint64
+	way      way
+	origin   command.Origin
 	commands [][]byte
 	grows    []bool
 	seqs     []uint64
-	refuse   func(reason byte, term uint64, seqs []uint64)
+	refuse   func(reason byte, seqs []uint64)
 }
 
 // Limits of the queue. The calls that wait are bounded by MaxCalls and MaxCallBytes; those given up are swept out when
@@ -54,9 +55,11 @@ type outbox struct {
 
 	wake    chan struct{} // has room for one
 	bundles chan *bundle
+	asked   chan *fenceRequest
 	held    *bundle       // did not fit into the last entry
 	slots   chan struct{} // a token for each entry in flight
 	alarm   *time.Timer   // wakes after a rest
+	fences  fences        // of the term this member leads
 	mine    bool          // others filled the last entry: the next begins with this member's own calls
 
 	epoch atomic.Uint64 // the term this member last opened with an Epoch
@@ -64,7 +67,8 @@ type outbox struct {
 
 func newOutbox() *outbox {
 	return &outbox{
-		wake: make(chan struct{}, 1), bundles: make(chan *bundle, MaxBundles), slots: make(chan struct{}, MaxEntriesInFlight),
+		wake: make(chan struct{}, 1), bundles: make(chan *bundle, MaxBundles),
+		asked: make(chan *fenceRequest, MaxFences), slots: make(chan struct{}, MaxEntriesInFlight),
 	}
 }
 
@@ -165,6 +169,8 @@ func (o *outbox) run() {
 		case <-o.wake:
 		case b := <-o.bundles:
 			o.held = b
+		case f := <-o.asked:
+			o.fence(f)
 		}
 		for o.step() {
 		}
@@ -174,6 +180,11 @@ func (o *outbox) run() {
 // step does one thing and says whether there may be more to do at once.
 func (o *outbox) step() bool {
 	n := o.node
+	select {
+	case f := <-o.asked: // these do not wait until all writes are done
+		o.fence(f)
+	default:
+	}
 	if d := o.rest(); d > 0 && o.held == nil {
 		o.alarm.Reset(d)
 		return false
@@ -183,7 +194,7 @@ func (o *outbox) step() bool {
 		return o.propose(r.term)
 	}
 	if o.held != nil {
-		o.held.refuse(reasonNotLeader, o.held.term, o.held.seqs)
+		o.held.refuse(reasonNotLeader, o.held.seqs)
 		o.held = nil
 		return true
 	}
@@ -294,8 +305,8 @@ func (o *outbox) gather(term uint64) *batch {
 			break
 		}
 		o.held = nil
-		if b.term != term {
-			b.refuse(reasonNotLeader, b.term, b.seqs)
+		if b.way.term != term || o.fences.bar(b) {
+			b.refuse(reasonNotLeader, b.seqs)
 			continue
 		}
 		if full {
@@ -318,7 +329,7 @@ func (o *outbox) gather(term uint64) *batch {
 	if full {
 		own = n.refuseGrowth(own)
 	}
-	e.own = n.calls.send(own, term)
+	e.own = n.calls.send(own, way{term: term})
 	for _, c := range e.own {
 		e.commands = append(e.commands, c.body)
 	}
@@ -333,9 +344,9 @@ func (o *outbox) failed(err error, e *batch, term uint64) {
 	case err == nil:
 	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrEnqueueTimeout), errors.Is(err, raft.ErrLeadershipTransferInProgress):
 		o.pause()
-		o.again(n.calls.unsend(e.own, term))
+		o.again(n.calls.unsend(e.own, way{term: term}))
 		for _, b := range e.bundles {
-			b.refuse(reasonNotLeader, b.term, b.seqs)
+			b.refuse(reasonNotLeader, b.seqs)
 		}
 	case errors.Is(err, raft.ErrRaftShutdown):
 	default:
@@ -365,7 +376,7 @@ func (b *bundle) bytes() (n int) {
 
 // withoutGrowth is the part of the bundle that does not make the state larger; the rest is refused.
 func (b *bundle) withoutGrowth() *bundle {
-	kept, refused := &bundle{term: b.term, refuse: b.refuse}, []uint64(nil)
+	kept, refused := &bundle{way: b.way, origin: b.origin, refuse: b.refuse}, []uint64(nil)
 	for i, c := range b.commands {
 		if b.grows[i] {
 			refused = append(refused, b.seqs[i])
@@ -376,7 +387,7 @@ func (b *bundle) withoutGrowth() *bundle {
 		kept.seqs = append(kept.seqs, b.seqs[i])
 	}
 	if len(refused) > 0 {
-		b.refuse(reasonDiskFull, b.term, refused)
+		b.refuse(reasonDiskFull, refused)
 	}
 	return kept
 }

@@ -60,6 +60,7 @@ type Cluster struct {
 	members []raftfsm.Member
 	hosts   []*host
 	net     *peertest.Network
+	dialed  dialed
 	logs    *tail
 	logger  *slog.Logger
 }
@@ -189,7 +190,7 @@ func (c *Cluster) open(h *host) (*raftfsm.Node, error) {
 	}
 	mux, err := peer.Listen(peer.Config{
 		Name: h.name, Cluster: raftfsm.ClusterID(c.members), Secret: []byte("in the bubble"), Listener: ln,
-		Dial: c.net.Dialer(h.name), Logger: c.logger, NameOf: c.nameOf,
+		Dial: c.dialed.dialer(h.name, c.net.Dialer(h.name)), Logger: c.logger, NameOf: c.nameOf,
 	})
 	if err != nil {
 		return nil, err
