@@ -1,6 +1,9 @@
 package raftfsm_test
 
 import (
+	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -67,6 +70,44 @@ func TestConnectionsThatBreakUnderLoadCostNoWrite(t *testing.T) {
 		w.check(t, c.Settle())
 		if len(w.errs) > 0 || len(w.done) < 1000 {
 			t.Errorf("%d done, errors %v", len(w.done), w.errs)
+		}
+	})
+}
+
+// The leader has frames in its queue when their connection breaks: those behind the fence must never be proposed, since
+// their commands come again.
+func TestWhatTheLeaderHadNotProposedYetIsBarred(t *testing.T) {
+	story(t, raftfsmtest.Config{}, func(t *testing.T, c *raftfsmtest.Cluster) {
+		leader, f := c.Leader(), c.Followers()[0]
+		must(t, c, f, znode.PutOp(path("/a"), "connects"))
+		big := strings.Repeat("x", 300<<10) // a frame and an entry each
+		for round := range 5 {
+			c.Disk(leader).Slow(100 * time.Millisecond)
+			var wg sync.WaitGroup
+			for i := range 12 {
+				wg.Go(func() {
+					if _, err := propose(t, c, f, time.Minute, sequential(fmt.Sprintf("%d.%d %s", round, i, big))); err != nil {
+						t.Errorf("write %d of round %d: %v", i, round, err)
+					}
+				})
+			}
+			time.Sleep(time.Duration(50+37*round) * time.Millisecond)
+			c.HangUp(leader, f)
+			wg.Wait()
+			c.Disk(leader).Slow(0)
+		}
+		times := map[string]int{}
+		for n := range c.Settle().Tree.Children(znode.Root, "n") {
+			id, _, _ := strings.Cut(n.Data(), " ")
+			times[id]++
+		}
+		for id, k := range times {
+			if k != 1 {
+				t.Errorf("%s was carried out %d times", id, k)
+			}
+		}
+		if len(times) != 60 {
+			t.Errorf("%d of 60 writes are there", len(times))
 		}
 	})
 }
