@@ -163,11 +163,15 @@ func (o *outbox) run() {
 	o.alarm = time.AfterFunc(refusedPause, o.poke)
 	defer o.alarm.Stop()
 	for {
+		bundles := o.bundles
+		if o.held != nil {
+			bundles = nil
+		}
 		select {
 		case <-n.stop:
 			return
 		case <-o.wake:
-		case b := <-o.bundles:
+		case b := <-bundles:
 			o.held = b
 		case f := <-o.asked:
 			o.fence(f)
@@ -213,6 +217,9 @@ func (o *outbox) propose(term uint64) bool {
 	if o.held == nil && len(o.bundles) == 0 && o.empty() {
 		return false
 	}
+	if len(o.slots) > 0 && !o.plenty() {
+		return false // the entry in flight wakes the outbox, and more has gathered by then
+	}
 	select {
 	case o.slots <- struct{}{}:
 	case <-n.stop:
@@ -242,7 +249,17 @@ func (o *outbox) follow(f raft.ApplyFuture, ended func(error)) {
 	go func() {
 		ended(f.Error())
 		<-o.slots
+		o.poke()
 	}()
+}
+
+// plenty says whether enough is waiting for an entry that need not wait for the one before it. Entries that are not full
+// cost more than they gain: each is a sync on every member. With 64 writers on three members, one at a time took 84 µs
+// of CPU a write and 4.7 ms, three at a time 111 µs and 5.5 ms.
+func (o *outbox) plenty() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.queue) >= command.MaxEntryCommands/2 || o.bytes >= command.SoftEntryBytes/2 || len(o.bundles) >= MaxBundles/2
 }
 
 // drain takes this many slots, so that no entry is in flight nor can be, and gives how many it could not get in time.
