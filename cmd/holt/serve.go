@@ -130,6 +130,9 @@ func checkInChild(dir string) error {
 		return fmt.Errorf("finding this program: %w", err)
 	}
 	path := filepath.Join(dir, guard.BoltFile)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil // opening the folder says what that means
+	}
 	return guard.CheckInChild(exec.Command(self, "check", path), path)
 }
 
