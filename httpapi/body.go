@@ -16,15 +16,15 @@ import (
 const (
 	// MaxTxnBodyBytes bounds the JSON of a transaction: its data in base64, its paths, and room to spare.
 	MaxTxnBodyBytes = 16 << 20
-	// MaxDrainBytes is how much of a body that is too large is read and thrown away, so that the connection can be
-	// used again. It is closed where more is to come.
+	// MaxDrainBytes is how much of a body beyond its limit is read and thrown away, so that the connection can be used
+	// again. It is closed where more is to come.
 	MaxDrainBytes = 4 << 20
 	// firstReadBytes is what is made room for on the word of Content-Length alone.
 	firstReadBytes = 64 << 10
 )
 
-// body is the request's body, of at most limit bytes. It must arrive in time: a client that sends a byte a second
-// would otherwise hold its place for as long as it likes.
+// body is the request's body, of at most limit bytes. It must arrive before the read deadline that serve has set: a
+// client that sends a byte a second would otherwise hold its place for as long as it likes.
 func (x *exchange) body(limit int) (string, error) {
 	r := x.r
 	for _, coding := range r.Header["Content-Encoding"] {
@@ -36,8 +36,6 @@ func (x *exchange) body(limit int) (string, error) {
 	if size == 0 {
 		return "", nil
 	}
-	x.setReadDeadline(time.Now().Add(x.api.cfg.BodyTimeout))
-	defer x.setReadDeadline(time.Time{}) // or it would end the request while it waits for its outcome
 	if size > int64(limit) {
 		return "", x.tooLarge(limit, 0)
 	}
@@ -50,6 +48,7 @@ func (x *exchange) body(limit int) (string, error) {
 	case err != nil:
 		return "", hangUp(badArguments("the body broke off: " + err.Error()))
 	}
+	x.setReadDeadline(time.Time{})                         // or it would end the request while it waits for its outcome
 	return unsafe.String(unsafe.SliceData(b), len(b)), nil // nobody else has b
 }
 
@@ -83,12 +82,12 @@ func readBody(r io.Reader, size int64, limit int) ([]byte, error) {
 func (x *exchange) tooLarge(limit, read int) *problem {
 	p := tooMany("the body has more than "+strconv.Itoa(limit)+" bytes", limit, x.r.ContentLength)
 	if strings.EqualFold(x.r.Header.Get("Expect"), "100-continue") && read == 0 {
-		return p // the client waits for leave to send the body, and will not get it; net/http hangs up
+		return hangUp(p) // the client waits for leave to send the body, and may never send it
 	}
 	if x.r.ContentLength > int64(limit+MaxDrainBytes) {
 		return hangUp(p)
 	}
-	drained, err := io.CopyN(io.Discard, x.r.Body, MaxDrainBytes+1)
+	drained, err := io.CopyN(io.Discard, x.r.Body, int64(limit+MaxDrainBytes-read+1))
 	if err != io.EOF {
 		return hangUp(p)
 	}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"time"
 
 	"holt/httpapi/wire"
 	"holt/raftfsm/command"
@@ -162,6 +163,7 @@ func (x *exchange) fail(err error) {
 	}
 	if p.hangUp {
 		h["Connection"] = []string{"close"}
+		x.setReadDeadline(time.Now()) // or net/http would wait for some of the rest
 	}
 	x.setZxid(znode.Zxid(p.Zxid))
 	body, err := json.Marshal(&p.Problem)

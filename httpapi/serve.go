@@ -41,6 +41,10 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	x.ResponseWriter, x.r, x.status, x.head = w, r, 0, r.Method == http.MethodHead
 	begun := time.Now()
 	x.setWriteDeadline(begun.Add(a.cfg.AnswerTimeout))
+	if r.ContentLength != 0 {
+		// Also for bodies nobody wants: net/http reads some of them before it takes the next request.
+		x.setReadDeadline(begun.Add(a.cfg.BodyTimeout))
+	}
 	x.at = a.find(x)
 	x.at.metrics.Begin()
 	defer a.finish(x, begun)

@@ -15,6 +15,7 @@ type Node struct {
 	machine  *znode.Machine
 	state    *znode.State
 	proposed int
+	asked    int
 	faults   Faults
 	changed  chan struct{} // closed when state or faults change
 }
@@ -57,6 +58,13 @@ func (n *Node) Proposed() int {
 	return n.proposed
 }
 
+// Asked is how often Propose was called.
+func (n *Node) Asked() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.asked
+}
+
 // wait waits until f is true; f is called with n.mu held. It gives false when ctx ends first.
 func (n *Node) wait(ctx context.Context, f func() bool) bool {
 	for {
@@ -76,6 +84,9 @@ func (n *Node) wait(ctx context.Context, f func() bool) bool {
 
 // Propose is a Proposer's.
 func (n *Node) Propose(ctx context.Context, txn *znode.Txn) (*znode.Result, error) {
+	n.mu.Lock()
+	n.asked++
+	n.mu.Unlock()
 	if !n.wait(ctx, func() bool { return !n.faults.Hold }) {
 		return nil, command.ErrUnknown
 	}
