@@ -193,3 +193,16 @@ func TestWritesUnderLoadAreAllThereOnce(t *testing.T) {
 		}
 	})
 }
+
+// clearAll deletes the znodes of earlier rounds.
+func clearAll(t *testing.T, c *raftfsmtest.Cluster) {
+	t.Helper()
+	l := c.WaitLeader()
+	s, err := linearizable(t, c, l, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range s.Tree.Children(znode.Root, "") {
+		must(t, c, l, znode.DeleteOp(n.Path()))
+	}
+}

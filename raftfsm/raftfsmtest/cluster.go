@@ -61,6 +61,7 @@ type Cluster struct {
 	hosts   []*host
 	net     *peertest.Network
 	dialed  dialed
+	dying   sync.WaitGroup // members whose disks broke
 	logs    *tail
 	logger  *slog.Logger
 }
@@ -175,7 +176,7 @@ func (c *Cluster) open(h *host) (*raftfsm.Node, error) {
 	stall := &guard.Stall{}
 	logs, stable, err := guard.NewStores(guard.Config{
 		Raw: h.disk, Stall: stall, CheckEntry: checkEntry, CacheEntries: 64,
-		Fatal: func(err error) { h.fatal.CompareAndSwap(nil, &err) },
+		Fatal: func(err error) { c.die(h, err) },
 	})
 	if err != nil {
 		return nil, err
@@ -238,8 +239,9 @@ func (c *Cluster) Stop(i int) {
 }
 
 // Crash is kill -9 of a member: its connections are reset, its port refuses, its disk stays as it is.
-func (c *Cluster) Crash(i int) {
-	h := c.hosts[i]
+func (c *Cluster) Crash(i int) { c.crash(c.hosts[i]) }
+
+func (c *Cluster) crash(h *host) {
 	n := h.node.Swap(nil)
 	if n == nil {
 		return
@@ -247,6 +249,22 @@ func (c *Cluster) Crash(i int) {
 	h.disk.freeze()
 	c.net.Kill(h.name)
 	_ = n.Close() // its goroutines are all that is left of it; what they say no longer counts
+}
+
+// die is what a process does when its storage gives up: it ends at once.
+func (c *Cluster) die(h *host, err error) {
+	if h.fatal.CompareAndSwap(nil, &err) {
+		c.dying.Go(func() { c.crash(h) })
+	}
+}
+
+// SnapshotIndex is the raft index of the newest snapshot on member i's disk, 0 if there is none.
+func (c *Cluster) SnapshotIndex(i int) uint64 {
+	all, err := c.hosts[i].snaps.List()
+	if err != nil || len(all) == 0 {
+		return 0
+	}
+	return all[0].Index
 }
 
 // Restart crashes a member, unless it is down, and starts it again.
@@ -263,6 +281,7 @@ func (c *Cluster) close() {
 		wg.Go(func() { c.Crash(i) })
 	}
 	wg.Wait()
+	c.dying.Wait()
 	if c.t.Failed() {
 		c.t.Logf("what the members logged last:\n%s", c.logs.String())
 	}
