@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"net/http"
 
 	"holt/httpapi/wire"
@@ -23,18 +22,16 @@ func (a *API) getCluster(x *exchange) error {
 
 // postSync answers POST /v1/sync once this member has applied all that was committed when it was asked.
 func (a *API) postSync(x *exchange) error {
-	ctx, cancel := context.WithTimeout(x.r.Context(), a.cfg.LinearWait)
-	defer cancel()
-	s, err := a.cfg.Reader.Linearizable(ctx)
+	asked, err := x.askedZxid()
 	if err != nil {
 		return err
 	}
-	if asked, err := x.askedZxid(); err != nil {
+	s, err := x.linearState()
+	if err == nil && s.Zxid < asked {
+		s, err = x.stateAt(asked)
+	}
+	if err != nil {
 		return err
-	} else if s.Zxid < asked {
-		if s, err = x.stateAt(asked); err != nil {
-			return err
-		}
 	}
 	x.setZxid(s.Zxid)
 	return x.writeValue(http.StatusOK, &wire.Sync{Zxid: uint64(s.Zxid)})

@@ -23,16 +23,24 @@ func (x *exchange) state() (*znode.State, error) {
 	}
 	var s *znode.State
 	if linear {
-		ctx, cancel := context.WithTimeout(x.r.Context(), x.api.cfg.LinearWait)
-		defer cancel()
-		s, err = x.api.cfg.Reader.Linearizable(ctx)
+		s, err = x.linearState()
 	} else {
 		s, err = x.api.cfg.Reader.State()
 	}
-	if err == nil && s.Zxid >= asked || asked == 0 {
+	switch {
+	case err == nil && s.Zxid < asked:
+		return x.stateAt(asked) // newer than s, and so as good
+	case err != nil && asked > 0 && !linear:
+		return x.stateAt(asked) // a member that has just started may catch up
+	default:
 		return s, err
 	}
-	return x.stateAt(asked)
+}
+
+func (x *exchange) linearState() (*znode.State, error) {
+	ctx, cancel := context.WithTimeout(x.r.Context(), x.api.cfg.LinearWait)
+	defer cancel()
+	return x.api.cfg.Reader.Linearizable(ctx)
 }
 
 // stateAt waits for a state of at least asked.

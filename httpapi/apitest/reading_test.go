@@ -128,7 +128,9 @@ func TestConsistency(t *testing.T) {
 	s.do("GET /v1/znodes/a").is(200)
 	s.do("GET /v1/cluster").is(200)
 	s.do("GET /v1/znodes/a?consistency=linearizable").fails(503, wire.NoLeader)
+	s.do("GET /v1/znodes/a?consistency=linearizable\nHolt-Zxid: 1").fails(503, wire.NoLeader) // the zxid is no quorum
 	s.do("POST /v1/sync").fails(503, wire.NoLeader)
+	s.do("POST /v1/sync\nHolt-Zxid: 1").fails(503, wire.NoLeader)
 	s.Fail(Faults{State: command.ErrBehind})
 	s.do("GET /v1/znodes/a").fails(503, wire.Behind)
 }
