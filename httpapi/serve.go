@@ -153,13 +153,23 @@ func (x *exchange) writeWhole(status int, contentType []string, body []byte) err
 	h["Content-Type"] = contentType
 	h["Cache-Control"] = noStore
 	h["X-Content-Type-Options"] = noSniff
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	x.setLength(len(body))
 	x.WriteHeader(status)
 	if x.head {
 		return nil
 	}
 	_, _ = x.ResponseWriter.Write(body) // an error means that nobody is there any more to be told
 	return nil
+}
+
+// ownLengthBytes is how long an answer is whose length net/http finds out itself, cheaper than by a header.
+const ownLengthBytes = 2048
+
+// setLength says how long the answer is.
+func (x *exchange) setLength(n int) {
+	if n >= ownLengthBytes || x.head {
+		x.Header()["Content-Length"] = []string{strconv.Itoa(n)}
+	}
 }
 
 // Values of headers, shared by all answers. Nobody changes them: Header.Add would copy.

@@ -51,7 +51,7 @@ func (a *API) getZnode(x *exchange) error {
 	h["Cache-Control"] = noStore
 	h["X-Content-Type-Options"] = noSniff
 	h["Content-Security-Policy"] = sandbox
-	h["Content-Length"] = h["Znode-Data-Length"]
+	x.setLength(len(n.Data()))
 	x.WriteHeader(http.StatusOK)
 	if !x.head {
 		_, _ = io.WriteString(x.ResponseWriter, n.Data())
@@ -83,16 +83,14 @@ func (a *API) putZnode(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	txn := &znode.Txn{Ops: make([]znode.Op, 1)}
+	op := znode.PutOp(path, data)
 	switch {
 	case pre.absent:
-		txn.Ops[0] = znode.CreateOp(path, data, znode.Persistent)
+		op = znode.CreateOp(path, data, znode.Persistent)
 	case pre.exists:
-		txn.Ops[0] = znode.SetOp(path, data, pre.tags...)
-	default:
-		txn.Ops[0] = znode.PutOp(path, data)
+		op = znode.SetOp(path, data, pre.tags...)
 	}
-	res, err := x.propose(txn)
+	res, err := x.propose(single(op))
 	if err != nil {
 		return err
 	}
@@ -137,7 +135,7 @@ func (a *API) postZnode(x *exchange) error {
 	if op.Data, err = x.body(a.cfg.MaxDataBytes); err != nil {
 		return err
 	}
-	res, err := x.propose(&znode.Txn{Ops: []znode.Op{op}})
+	res, err := x.propose(single(op))
 	if err != nil {
 		return err
 	}
@@ -175,7 +173,7 @@ func (a *API) deleteZnode(x *exchange) error {
 	if a.cfg.RequirePrecondition && !pre.asks() {
 		return refuse(wire.PreconditionRequired, "DELETE needs If-Match").about(path)
 	}
-	res, err := x.propose(&znode.Txn{Ops: []znode.Op{znode.DeleteOp(path, pre.tags...)}})
+	res, err := x.propose(single(znode.DeleteOp(path, pre.tags...)))
 	if err != nil {
 		return err
 	}
@@ -185,6 +183,16 @@ func (a *API) deleteZnode(x *exchange) error {
 	x.setZxid(res.Zxid)
 	x.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// single is the transaction of one op, in one piece of memory.
+func single(op znode.Op) *znode.Txn {
+	t := &struct {
+		txn znode.Txn
+		ops [1]znode.Op
+	}{ops: [1]znode.Op{op}}
+	t.txn.Ops = t.ops[:]
+	return &t.txn
 }
 
 // written answers a write of one op with the znode as it is now.
