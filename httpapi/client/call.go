@@ -78,8 +78,9 @@ func (c *Client) do(ctx context.Context, q *call) (*answer, error) {
 	began := time.Now()
 	loop, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	var p past
 	for round := 0; ; round++ {
-		r := c.round(ctx, loop, q)
+		r := c.round(ctx, loop, q, &p)
 		switch {
 		case r.err == nil:
 			return r.answer, nil
@@ -101,24 +102,38 @@ type roundResult struct {
 	wait    time.Duration // the shortest pause an endpoint asked for; 0: none
 }
 
+// past is what happened to a call so far.
+type past struct {
+	last    *Error        // nil before the first attempt
+	slowest time.Duration // the longest that a member took to refuse it
+}
+
+// over says whether there is no time for another attempt. A write is not begun again with less time left than a refusal
+// took: that could only turn a clear "not done" into an unknown outcome.
+func (p *past) over(q *call, loop context.Context) bool {
+	end, bounded := loop.Deadline()
+	return loop.Err() != nil || q.write && p.last != nil && bounded && time.Until(end) <= p.slowest
+}
+
 // round asks every endpoint once, beginning with the one that answered last.
-func (c *Client) round(ctx, loop context.Context, q *call) roundResult {
+func (c *Client) round(ctx, loop context.Context, q *call, p *past) roundResult {
 	r := roundResult{refused: true}
 	first := int(c.preferred.Load())
 	for i := range c.endpoints {
-		if err := loop.Err(); err != nil && r.err == nil {
-			r.err = broken(q, c.endpoints[first], false, err)
-			return r
-		} else if err != nil {
-			return r
-		}
 		at := (first + i) % len(c.endpoints)
+		if p.over(q, loop) {
+			if p.last == nil {
+				p.last = broken(q, c.endpoints[at], false, loop.Err())
+			}
+			return roundResult{err: p.last}
+		}
+		sent := time.Now()
 		a, err := c.attempt(ctx, loop, q, c.endpoints[at])
 		if err == nil {
 			c.preferred.Store(int64(at))
 			return roundResult{answer: a}
 		}
-		r.err = err
+		r.err, p.last, p.slowest = err, err, max(p.slowest, time.Since(sent))
 		if !err.elsewhere {
 			r.again = false
 			return r

@@ -32,6 +32,7 @@ type step struct {
 	after  string // Retry-After
 	err    error
 	hang   bool
+	slow   time.Duration // before the answer
 }
 
 var errDial = &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
@@ -44,9 +45,16 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 	if len(steps) > 1 {
 		s.steps[r.URL.Host] = steps[1:]
 	}
-	if now.hang {
-		<-r.Context().Done()
-		return nil, r.Context().Err()
+	if now.hang || now.slow > 0 {
+		end := make(<-chan time.Time)
+		if now.slow > 0 {
+			end = time.After(now.slow)
+		}
+		select {
+		case <-end:
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
 	}
 	if now.err != nil {
 		return nil, now.err
@@ -172,6 +180,19 @@ func TestHangingWriteIsUnknown(t *testing.T) {
 		c := connect(t, client.Config{Endpoints: []string{"a", "b"}, HTTP: &http.Client{Transport: net}, Timeout: 5 * time.Second})
 		_, err := c.Put(t.Context(), "/a", nil, client.CreateOnly())
 		if !errors.Is(err, client.ErrUnknown) || !errors.Is(err, context.DeadlineExceeded) || !slices.Equal(net.asked, []string{"a"}) {
+			t.Errorf("error %v, asked %v", err, net.asked)
+		}
+	})
+}
+
+// A member that takes long to say that there is no leader is not asked again with too little time left to hear it: the
+// write was not done, and that stays the answer.
+func TestNotDoneStaysNotDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := &script{steps: map[string][]step{"a": {{status: 503, code: wire.NoLeader, slow: 3 * time.Second}}}}
+		c := connect(t, client.Config{Endpoints: []string{"a"}, HTTP: &http.Client{Transport: net}, Timeout: 5 * time.Second})
+		_, err := c.Put(t.Context(), "/a", nil, client.Any())
+		if !errors.Is(err, client.NoLeader) || len(net.asked) != 1 {
 			t.Errorf("error %v, asked %v", err, net.asked)
 		}
 	})
