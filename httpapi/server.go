@@ -17,6 +17,8 @@ const (
 	MaxHeaderBytes = 32 << 10
 	// MaxConcurrentStreams bounds the requests in work at once on one HTTP/2 connection; more wait.
 	MaxConcurrentStreams = 250
+	// StalledWriteTimeout is how long an HTTP/2 connection may take not a byte of what is written to it.
+	StalledWriteTimeout = 30 * time.Second
 )
 
 // NewServer is an http.Server for h, most likely an API's Handler, that speaks HTTP/1.1 and HTTP/2, the latter also
@@ -34,7 +36,7 @@ func NewServer(addr string, h http.Handler, log *slog.Logger) *http.Server {
 		IdleTimeout:       IdleTimeout,
 		MaxHeaderBytes:    MaxHeaderBytes,
 		Protocols:         protocols,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: MaxConcurrentStreams},
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: MaxConcurrentStreams, WriteByteTimeout: StalledWriteTimeout},
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 }

@@ -3,8 +3,6 @@ package httpapi
 import (
 	"encoding/base64"
 	"encoding/json"
-	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"strconv"
@@ -79,16 +77,8 @@ func (x *exchange) decode(v any, limit int) error {
 	if err != nil {
 		return err
 	}
-	d := json.NewDecoder(strings.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		if errors.Is(err, io.EOF) {
-			return badArguments("the body is empty where JSON belongs")
-		}
-		return badArguments("the body is not the JSON that belongs here: " + strings.TrimPrefix(err.Error(), "json: "))
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return badArguments("something follows the JSON of the body")
+	if err := decodeJSON(body, v); err != nil {
+		return badArguments("the body is not the JSON that belongs here: " + err.Error())
 	}
 	return nil
 }

@@ -1,0 +1,109 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// decodeJSON reads one JSON value, all of body, into v. Unlike encoding/json it lets nothing pass in silence: not a field
+// that v does not have, one that is there twice or in other letters, nor text that is no Unicode, of which encoding/json
+// would store something else than was sent. Errors are for the client.
+func decodeJSON(body string, v any) error {
+	if !utf8.ValidString(body) {
+		return errors.New("it is not valid UTF-8")
+	}
+	d := json.NewDecoder(strings.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		if errors.Is(err, io.EOF) {
+			return errors.New("it is empty")
+		}
+		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if strings.TrimLeft(body[d.InputOffset():], " \t\r\n") != "" {
+		return errors.New("something follows it")
+	}
+	if err := checkSurrogates(body); err != nil {
+		return err
+	}
+	return checkNames(json.NewDecoder(strings.NewReader(body)))
+}
+
+// checkSurrogates refuses halves of surrogate pairs. In valid JSON a backslash always begins an escape.
+func checkSurrogates(s string) error {
+	for i := strings.IndexByte(s, '\\'); i >= 0 && i < len(s); {
+		high, ok := escapedUnit(s[i:])
+		switch {
+		case !ok:
+			i += 2
+		case high < 0xd800 || high > 0xdfff:
+			i += 6
+		default:
+			low, ok := escapedUnit(s[i+6:])
+			if high >= 0xdc00 || !ok || low < 0xdc00 || low > 0xdfff {
+				return errors.New(s[i:i+6] + " is half a character")
+			}
+			i += 12
+		}
+		next := strings.IndexByte(s[i:], '\\')
+		if next < 0 {
+			return nil
+		}
+		i += next
+	}
+	return nil
+}
+
+// escapedUnit is the UTF-16 unit that s begins with as an escape.
+func escapedUnit(s string) (unit uint64, ok bool) {
+	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
+		return 0, false
+	}
+	unit, err := strconv.ParseUint(s[2:6], 16, 16)
+	return unit, err == nil
+}
+
+// checkNames refuses names of fields that are there twice, or not in lower case, which encoding/json does not mind. The
+// JSON is valid.
+func checkNames(d *json.Decoder) error {
+	var objects []map[string]bool // the names seen in each object or, nil, array around the token
+	isName := false
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		switch t := token.(type) {
+		case json.Delim:
+			switch t {
+			case '{':
+				objects = append(objects, map[string]bool{})
+			case '[':
+				objects = append(objects, nil)
+			default:
+				objects = objects[:len(objects)-1]
+			}
+		case string:
+			if isName {
+				seen := objects[len(objects)-1]
+				if t != strings.ToLower(t) {
+					return errors.New("unknown field " + quoted(t))
+				}
+				if seen[t] {
+					return errors.New("field " + quoted(t) + " is there twice")
+				}
+				seen[t] = true
+				isName = false
+				continue
+			}
+		}
+		isName = len(objects) > 0 && objects[len(objects)-1] != nil
+	}
+}
