@@ -16,15 +16,15 @@ import (
 )
 
 type benchCmd struct {
-	Endpoints []string      `env:"HOLT_ENDPOINTS" placeholder:"URL" help:"Members to measure, separated by commas; the clients are spread over them."`
+	Endpoints []string      `env:"HOLT_ENDPOINTS" placeholder:"URL" help:"Members to measure, separated by commas; the clients are spread over them (default ${endpoint})."`
 	JSON      bool          `name:"json" help:"Print JSON, when all is measured."`
-	Work      []bench.Work  `default:"read,linearizable,write,mixed" help:"What to measure (${default})."`
-	Clients   []int         `default:"1,16,64,256" help:"Numbers of clients, each with one connection (${default})."`
-	Duration  time.Duration `default:"2s" help:"How long each cell is measured, and again its yardstick (${default})."`
-	Warmup    time.Duration `default:"500ms" help:"How long each runs before (${default})."`
-	Size      int           `default:"256" help:"Bytes of a znode's data (${default})."`
-	Keys      int           `default:"1024" help:"How many znodes are read and written (${default})."`
-	Mix       int           `default:"90" help:"Reads in a hundred, of the mixed work (${default})."`
+	Work      []bench.Work  `default:"read,linearizable,write,mixed" help:"What to measure."`
+	Clients   []int         `default:"1,16,64,256" help:"Numbers of clients, each with one connection."`
+	Duration  time.Duration `default:"2s" help:"How long each cell is measured, and again its yardstick."`
+	Warmup    time.Duration `default:"500ms" help:"How long each runs before."`
+	Size      int           `default:"256" help:"Bytes of a znode's data."`
+	Keys      int           `default:"1024" help:"How many znodes are read and written."`
+	Mix       int           `default:"90" help:"Reads in a hundred, of the mixed work."`
 	Dir       string        `placeholder:"FOLDER" help:"Where the loop of fdatasync writes: a folder on the disk the cluster uses (the temporary one by default)."`
 }
 

@@ -11,7 +11,7 @@ import (
 	"holt/cmd/holt/bench"
 )
 
-const quickBench = "bench --duration=20ms --warmup=5ms --keys=10 --size=64 "
+const quickBench = "bench --duration=60ms --warmup=5ms --keys=10 --size=64 "
 
 // bench prints a row for each kind of work and number of clients, with the yardsticks it started itself, and leaves
 // nothing behind.
