@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -53,10 +55,13 @@ func (m *Member) Disk() string {
 	return fmt.Sprintf("/proc/self/fd/%d", f.Fd())
 }
 
-// Script runs a bash script in a network of its own, where every port is free, with the program's repository copied
-// nowhere: dir is its working folder. It gives the exit code. The output goes to the log.
-func (b *Binary) Script(t testing.TB, log *Log, dir, script string, env Env) *Process {
+// Shell runs a bash script in a network of its own, where every port is free, and where all it started ends with it.
+// Its environment is the tests' own, as a user's would be, without variables of holt's.
+func (b *Binary) Shell(t testing.TB, log *Log, dir, script string) *Process {
 	t.Helper()
-	requirePrivate(t, syscall.CLONE_NEWNET)
-	return b.run(t, log, dir, env.list(), private(syscall.CLONE_NEWNET), "bash", "-c", "ip link set lo up\n"+script)
+	const flags = syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWNS
+	requirePrivate(t, flags)
+	const prelude = "mount --make-rprivate / && mount -t proc proc /proc && ip link set lo up || exit 99\n"
+	env := slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "HOLT_") })
+	return b.run(t, log, dir, env, private(flags), "bash", "-c", prelude+script)
 }
