@@ -36,7 +36,12 @@ func (n *Node) observe() {
 	// An observation can be dropped when many come at once; the tick makes up for it.
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
+	led := ""
 	for {
+		if r := n.role(); r.leader != led {
+			n.log.Info("leader", "leader", r.leader, "term", r.term)
+			led = r.leader
+		}
 		select {
 		case <-ch:
 			n.connect()

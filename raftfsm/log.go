@@ -5,15 +5,20 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"sync"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 )
 
 // raftLogger lets the library log through ours. What it calls information is about its own steps, and is debug to us.
-func raftLogger(l *slog.Logger) hclog.Logger { return &hclogger{log: l.With("component", "raft")} }
+func raftLogger(l *slog.Logger) hclog.Logger {
+	return &hclogger{log: l.With("component", "raft"), calm: &calm{last: make(map[string]time.Time)}}
+}
 
 type hclogger struct {
 	log  *slog.Logger
+	calm *calm
 	name string
 	args []any
 }
@@ -23,14 +28,49 @@ var levels = map[hclog.Level]slog.Level{
 	hclog.Error: slog.LevelError,
 }
 
-// overtaken is what a follower warns of when a nudge comes before the entry it speaks of.
-const overtaken = "failed to get previous log"
+// usual is what the library warns of and a healthy cluster does: a follower gets a nudge before the entry it speaks of,
+// a member starts and hears of no leader yet. Changes of leader are logged by observe.
+var usual = map[string]bool{
+	"failed to get previous log": true, "heartbeat timeout reached, starting election": true,
+}
 
+// unreachable is what the library says at each try while another member is away. Once in a while is enough.
+var unreachable = map[string]bool{
+	"failed to make requestVote RPC": true, "failed to appendEntries to": true, "failed to heartbeat to": true,
+	"failed to make requestPreVote RPC": true, "failed to pre-vote for": true,
+}
+
+// unreachableEvery is how often one of the messages above is let through.
+const unreachableEvery = 10 * time.Second
+
+// Log is hclog's.
 func (h *hclogger) Log(level hclog.Level, msg string, args ...any) {
-	if msg == overtaken {
+	switch {
+	case usual[msg]:
 		level = hclog.Debug
+	case unreachable[msg]:
+		if level = hclog.Warn; !h.calm.due(msg) {
+			level = hclog.Debug
+		}
 	}
 	h.log.Log(context.Background(), levels[level], msg, args...)
+}
+
+// calm remembers when each message was last let through.
+type calm struct {
+	mu   sync.Mutex // guards last
+	last map[string]time.Time
+}
+
+func (c *calm) due(msg string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if last, ok := c.last[msg]; ok && now.Sub(last) < unreachableEvery {
+		return false
+	}
+	c.last[msg] = now
+	return true
 }
 
 func (h *hclogger) Trace(msg string, args ...any) { h.Log(hclog.Trace, msg, args...) }
@@ -50,11 +90,11 @@ func (h *hclogger) IsError() bool { return h.on(hclog.Error) }
 
 func (h *hclogger) ImpliedArgs() []any { return h.args }
 func (h *hclogger) With(args ...any) hclog.Logger {
-	return &hclogger{log: h.log.With(args...), name: h.name, args: append(h.args[:len(h.args):len(h.args)], args...)}
+	return &hclogger{log: h.log.With(args...), calm: h.calm, name: h.name, args: append(h.args[:len(h.args):len(h.args)], args...)}
 }
 func (h *hclogger) Name() string { return h.name }
 func (h *hclogger) Named(name string) hclog.Logger {
-	return &hclogger{log: h.log, name: name, args: h.args}
+	return &hclogger{log: h.log, calm: h.calm, name: name, args: h.args}
 }
 func (h *hclogger) ResetNamed(name string) hclog.Logger { return h.Named(name) }
 

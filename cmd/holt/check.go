@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 
+	"holt/raftfsm"
 	"holt/raftfsm/guard"
 )
 
@@ -14,18 +14,28 @@ type checkCmd struct {
 	Path string `arg:"" help:"The data folder, or raft.db in it." type:"path"`
 }
 
-// Run says nothing if all is well.
+// Run says nothing if all is well. Of a folder it judges what holt serve would; of a file only the file.
 func (c *checkCmd) Run() error {
-	path := c.Path
-	info, err := os.Stat(path)
+	info, err := os.Stat(c.Path)
 	if err != nil {
 		return usageError{err}
 	}
-	if info.IsDir() {
-		path = filepath.Join(path, guard.BoltFile)
+	if !info.IsDir() {
+		return guard.CheckFile(c.Path)
 	}
-	if err := guard.CheckFile(path); err != nil {
-		return fmt.Errorf("%w", err)
+	lived, err := raftfsm.Lived(c.Path)
+	if err != nil {
+		return err
 	}
-	return nil
+	if !lived {
+		return usageError{fmt.Errorf("%s is not the data folder of a member", c.Path)}
+	}
+	if err := checkInChild(c.Path); err != nil {
+		return err
+	}
+	store, err := guard.OpenStore(c.Path, guard.Identity{})
+	if err != nil {
+		return err
+	}
+	return store.Close()
 }

@@ -26,9 +26,9 @@ const prefix = "HOLT"
 type ServeConfig struct {
 	Name          string `split_words:"true" help:"This member's name, for ever: kept in the data folder. [host name]" placeholder:"NAME"`
 	HTTPAddr      string `split_words:"true" name:"http-addr" help:"Where to listen for clients. [127.0.0.1:7070]" placeholder:"HOST:PORT"`
-	URL           string `split_words:"true" name:"url" help:"What clients and other members call that. [http:// and the address]" placeholder:"URL"`
+	URL           string `split_words:"true" name:"url" help:"What clients and other members call that. [as in the cluster list, else http:// and the address]" placeholder:"URL"`
 	RaftAddr      string `split_words:"true" help:"Where to listen for other members. [127.0.0.1:7071]" placeholder:"HOST:PORT"`
-	RaftAdvertise string `split_words:"true" help:"What other members call that; a host name is resolved at each dial. [the address]" placeholder:"HOST:PORT"`
+	RaftAdvertise string `split_words:"true" help:"What other members call that; a host name is resolved at each dial. [as in the cluster list, else the address]" placeholder:"HOST:PORT"`
 	DataDir       string `split_words:"true" help:"Folder of the log, the snapshots and the member's identity. [./holt-data]" placeholder:"DIR"`
 	Cluster       string `split_words:"true" help:"First start only: all members, the same list on each. [this one alone]" placeholder:"NAME=RAFT_ADDR=URL,…"`
 
@@ -96,9 +96,20 @@ func loadConfig(flags ServeConfig) (ServeConfig, error) {
 func readable(err error) error {
 	var parse *envconfig.ParseError
 	if errors.As(err, &parse) {
-		return fmt.Errorf("%s is not a %s", parse.KeyName, parse.TypeName)
+		return fmt.Errorf("%s is not %s", parse.KeyName, kindOf(parse.TypeName))
 	}
 	return err
+}
+
+// kindOf says what a value of a Go type looks like.
+func kindOf(typeName string) string {
+	switch typeName {
+	case "time.Duration":
+		return "a duration such as 500ms or 10s"
+	case "bool":
+		return "true or false"
+	}
+	return "a whole number in range"
 }
 
 // dropEmptyVariables makes an empty variable an unset one: compose files set what they pass on to "".
@@ -122,12 +133,6 @@ func overlay(base *ServeConfig, over ServeConfig) {
 
 // complete derives what depends on the rest and says what is wrong.
 func (c ServeConfig) complete() (ServeConfig, error) {
-	if c.URL == "" {
-		c.URL = "http://" + c.HTTPAddr
-	}
-	if c.RaftAdvertise == "" {
-		c.RaftAdvertise = c.RaftAddr
-	}
 	if c.PeerSecretFile != "" {
 		if c.PeerSecret != "" {
 			return c, errors.New("HOLT_PEER_SECRET and HOLT_PEER_SECRET_FILE are both set")
@@ -148,11 +153,14 @@ func (c ServeConfig) check() error {
 	for _, a := range []struct{ name, addr string }{
 		{"HOLT_HTTP_ADDR", c.HTTPAddr}, {"HOLT_RAFT_ADDR", c.RaftAddr}, {"HOLT_RAFT_ADVERTISE", c.RaftAdvertise},
 	} {
+		if a.addr == "" {
+			continue // HOLT_RAFT_ADVERTISE
+		}
 		if _, _, err := net.SplitHostPort(a.addr); err != nil {
 			return fmt.Errorf("%s: %q is not host:port", a.name, a.addr)
 		}
 	}
-	if u, err := url.Parse(c.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+	if u, err := url.Parse(c.URL); c.URL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
 		return fmt.Errorf("HOLT_URL: %q is not an http URL", c.URL)
 	}
 	switch {
@@ -175,7 +183,7 @@ func (c ServeConfig) check() error {
 
 // loopback says whether no other machine can be a member.
 func (c ServeConfig) loopback() bool {
-	addrs := []string{c.RaftAddr, c.RaftAdvertise}
+	addrs := []string{c.RaftAddr}
 	ms, err := c.members("")
 	if err != nil {
 		return true // said elsewhere
@@ -198,7 +206,7 @@ func (c ServeConfig) loopback() bool {
 // members is the list HOLT_CLUSTER gives, or the member of this name alone.
 func (c ServeConfig) members(name string) ([]raftfsm.Member, error) {
 	if c.Cluster == "" {
-		return []raftfsm.Member{{Name: name, RaftAddr: c.RaftAdvertise, URL: c.URL}}, nil
+		return []raftfsm.Member{{Name: name, RaftAddr: or(c.RaftAdvertise, c.RaftAddr), URL: or(c.URL, "http://"+c.HTTPAddr)}}, nil
 	}
 	var ms []raftfsm.Member
 	for _, part := range strings.Split(c.Cluster, ",") {
@@ -215,4 +223,31 @@ func (c ServeConfig) members(name string) ([]raftfsm.Member, error) {
 		return nil, fmt.Errorf("HOLT_CLUSTER: %w", err)
 	}
 	return ms, nil
+}
+
+// or is s, or other where s is empty.
+func or(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// self finds the member of this name among those the cluster started from, and holds its addresses against what is
+// configured: what the others dial is in their list and cannot be another here.
+func (c ServeConfig) self(name string, ms []raftfsm.Member) (raftfsm.Member, error) {
+	for _, m := range ms {
+		if m.Name != name {
+			continue
+		}
+		if c.RaftAdvertise != "" && c.RaftAdvertise != m.RaftAddr {
+			return m, fmt.Errorf("HOLT_RAFT_ADVERTISE is %s, but the cluster knows member %q by %s", c.RaftAdvertise, name, m.RaftAddr)
+		}
+		host, _, _ := net.SplitHostPort(m.RaftAddr)
+		if ip := net.ParseIP(host); len(ms) > 1 && (host == "" || ip != nil && ip.IsUnspecified()) {
+			return m, fmt.Errorf("member %q: no other member can reach %s; give HOLT_CLUSTER an address they can", name, m.RaftAddr)
+		}
+		return m, nil
+	}
+	return raftfsm.Member{}, fmt.Errorf("member %q (HOLT_NAME) is not in the list of members it starts from (HOLT_CLUSTER)", name)
 }

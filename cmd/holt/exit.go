@@ -60,7 +60,7 @@ func remedyOf(code client.Code) remedy {
 	case client.BadArguments, client.InvalidACL:
 		return remedy{exitUsage, "correct the command line"}
 	case client.NoNode:
-		return remedy{exitNotFound, "create it first, parents before children"}
+		return remedy{exitNotFound, "check the path; a parent is made before its children"}
 	case client.NoWatch:
 		return remedy{exitNotFound, "nothing is left to do"}
 	case client.BadVersion:

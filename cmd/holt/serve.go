@@ -117,6 +117,11 @@ func (m *member) openFolder() error {
 	if err != nil {
 		return err
 	}
+	if !lived {
+		if _, err := m.cfg.self(name, members); err != nil {
+			return usageError{err}
+		}
+	}
 	m.folder, err = raftfsm.OpenFolder(raftfsm.FolderConfig{
 		Dir: m.cfg.DataDir, Name: name, Members: members, Logger: m.log, Fatal: m.onFatal, ObserveAppend: m.metrics.observeAppend,
 	})
@@ -138,13 +143,12 @@ func checkInChild(dir string) error {
 
 func (m *member) openNode() error {
 	names := make(map[string]string)
-	listed := false
 	for _, f := range m.folder.Members {
 		names[f.RaftAddr] = f.Name
-		listed = listed || f.Name == m.folder.Name
 	}
-	if !listed {
-		return fmt.Errorf("member %q is not in the list of members it starts from", m.folder.Name)
+	self, err := m.cfg.self(m.folder.Name, m.folder.Members)
+	if err != nil {
+		return usageError{err}
 	}
 	mux, err := peer.Listen(peer.Config{
 		Name: m.folder.Name, Cluster: m.folder.Cluster, Secret: []byte(m.cfg.PeerSecret), LoopbackOnly: m.cfg.PeerSecret == "",
@@ -154,7 +158,7 @@ func (m *member) openNode() error {
 		return err
 	}
 	m.node, err = raftfsm.Open(raftfsm.Config{
-		Name: m.folder.Name, Members: m.folder.Members, RaftAdvertise: m.cfg.RaftAdvertise, Storage: &m.folder.Storage, Mux: mux,
+		Name: m.folder.Name, Members: m.folder.Members, RaftAdvertise: self.RaftAddr, Storage: &m.folder.Storage, Mux: mux,
 		Logger: m.log, Heartbeat: m.cfg.Heartbeat, SnapshotBytes: m.cfg.SnapshotBytes, FreeBytes: m.folder.FreeBytes,
 		DiskReserve: m.cfg.DiskReserve,
 	})

@@ -95,7 +95,7 @@ func TestGet(t *testing.T) {
 		{args: "get /app --consistency linearizable", out: "one"},
 		{args: "get /app --json", out: `{"path":"/app","data":"one","encoding":"utf8","stat":{"version":0,.*}}\n`},
 		{args: "get /app/y --json", out: `{"path":"/app/y","data":"/w==","encoding":"base64","stat":{.*}}\n`},
-		{args: "get /none", exit: exitNotFound, err: "holt get: /none: there is no znode at /none (no_node); create it first"},
+		{args: "get /none", exit: exitNotFound, err: "holt get: /none: there is no znode at /none (no_node); check the path"},
 		{args: "get app", exit: exitUsage, err: `holt get: path "app" must begin with /; see holt get --help`},
 		{args: "get /a//b", exit: exitUsage, err: "(bad_arguments)"},
 		{args: "get /app --consistency strict", exit: exitUsage, err: "--consistency must be one of"},

@@ -22,8 +22,8 @@ const (
 )
 
 // rejoin is the way back for a member that cannot be trusted with its past.
-const rejoin = "if the rest of the cluster has a quorum, remove this member from the cluster, delete its folder and let it join again; " +
-	"if it is the only member, restore the folder from a backup"
+const rejoin = "if all other members are up and ready (/readyz on each), delete this folder and start the member again under the same " +
+	"name: it comes back empty and catches up, and the others must stay up until it has; if it is the only member, restore the folder from a backup"
 
 // advice is what an operator should do, by reason.
 func (r Reason) advice() string {
