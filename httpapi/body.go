@@ -7,7 +7,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 	"unsafe"
 
 	"holt/httpapi/wire"
@@ -48,7 +47,6 @@ func (x *exchange) body(limit int) (string, error) {
 	case err != nil:
 		return "", hangUp(badArguments("the body broke off: " + err.Error()))
 	}
-	x.setReadDeadline(time.Time{})                         // or it would end the request while it waits for its outcome
 	return unsafe.String(unsafe.SliceData(b), len(b)), nil // nobody else has b
 }
 

@@ -42,7 +42,8 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
 	x.setWriteDeadline(begun.Add(a.cfg.AnswerTimeout))
 	if r.ContentLength != 0 {
-		// Also for bodies nobody wants: net/http reads some of them before it takes the next request.
+		// Also for bodies nobody wants: net/http reads some of them before it takes the next request. Once a body has
+		// come, net/http lifts the deadline, so that it does not end the wait for an outcome.
 		x.setReadDeadline(begun.Add(a.cfg.BodyTimeout))
 	}
 	x.at = a.find(x)

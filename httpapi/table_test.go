@@ -2,12 +2,16 @@ package httpapi
 
 import (
 	"bytes"
+	"context"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -133,6 +137,24 @@ func TestEveryRouteIsInTheContractAndTheReverse(t *testing.T) {
 	for r := range documented {
 		if !routed[r] {
 			t.Errorf("%s is only in openapi.yaml", r)
+		}
+	}
+}
+
+func TestTheAddressARequestCameInAtIsAHost(t *testing.T) {
+	l := newHostList(nil)
+	for _, c := range []struct {
+		host, local string
+		want        bool
+	}{
+		{"10.0.0.7:7070", "10.0.0.7:7070", true}, {"10.0.0.7", "[::ffff:10.0.0.7]:7070", true}, {"[fd00::7]:80", "[fd00::7]:7070", true},
+		{"10.0.0.8:7070", "10.0.0.7:7070", false}, {"evil.example", "10.0.0.7:7070", false}, {"", "10.0.0.7:7070", true},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Host = c.host
+		addr := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(c.local))
+		if got := l.allows(r.WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, addr))); got != c.want {
+			t.Errorf("host %q at %s: %v, want %v", c.host, c.local, got, c.want)
 		}
 	}
 }

@@ -169,11 +169,11 @@ func TestABodyThatBreaksOffChangesNothing(t *testing.T) {
 }
 
 func TestABodyTimeoutDoesNotEndTheWaitForTheOutcome(t *testing.T) {
-	s := start(t, func(c *httpapi.Config) { c.BodyTimeout = 10 * time.Millisecond })
+	s := start(t, func(c *httpapi.Config) { c.BodyTimeout = 150 * time.Millisecond })
 	s.Fail(Faults{Hold: true})
 	done := make(chan answer)
 	go func() { done <- s.do("PUT /v1/znodes/a\n\nx") }()
-	tick := time.NewTicker(30 * time.Millisecond)
+	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	<-tick.C // longer than the body may take
 	select {
