@@ -9,7 +9,7 @@ import (
 
 const (
 	// SnapshotBytes is how many bytes of log are applied before a snapshot is taken, at least; for a larger state it is
-	// half the state, so that all snapshots together write no more than a few times what the log does.
+	// a quarter of the state, so that all snapshots together write no more than a few times what the log does.
 	SnapshotBytes = 64 << 20
 	// TrailingBytes is about how much log is kept behind a snapshot for members that lag.
 	TrailingBytes = 32 << 20
@@ -37,7 +37,7 @@ func (s *logSize) applied(logs []*raft.Log) {
 		s.bytes += int64(len(l.Data))
 	}
 	s.entries += int64(len(logs))
-	if s.bytes > max(s.limit, s.state()/2) && s.running.CompareAndSwap(false, true) {
+	if s.bytes > max(s.limit, s.state()/4) && s.running.CompareAndSwap(false, true) {
 		s.due()
 		s.bytes, s.entries = 0, 0
 	}
