@@ -11,8 +11,9 @@ const (
 	// SnapshotBytes is how many bytes of log are applied before a snapshot is taken, at least; for a larger state it is
 	// a quarter of the state, so that all snapshots together write no more than a few times what the log does.
 	SnapshotBytes = 64 << 20
-	// TrailingBytes is about how much log is kept behind a snapshot for members that lag.
-	TrailingBytes = 32 << 20
+	// TrailingShare of SnapshotBytes is about how much log is kept behind a snapshot for members that lag: one part in so
+	// many.
+	TrailingShare = 2
 	// MinTrailingLogs and MaxTrailingLogs bound that in entries.
 	MinTrailingLogs = 128
 	MaxTrailingLogs = 16384
@@ -43,9 +44,9 @@ func (s *logSize) applied(logs []*raft.Log) {
 	}
 }
 
-// trailing is how many entries of the present size make TrailingBytes.
+// trailing is how many entries of the present size are kept behind the next snapshot.
 func (s *logSize) trailing() uint64 {
-	return uint64(min(max(TrailingBytes*s.entries/max(s.bytes, 1), MinTrailingLogs), MaxTrailingLogs))
+	return uint64(min(max(s.limit/TrailingShare*s.entries/max(s.bytes, 1), MinTrailingLogs), MaxTrailingLogs))
 }
 
 // compact takes a snapshot and lets raft drop the log before it.
