@@ -97,7 +97,7 @@ func TestOnlyTheMajorityOfAPartitionWrites(t *testing.T) {
 		c.Partition(few, many)
 		right := write(c, many, 5, time.Minute)
 		left := write(c, few, 5, 300*time.Millisecond)
-		time.Sleep(10 * time.Second)
+		time.Sleep(3 * time.Second)
 		left.halt()
 		if l := c.WaitLeader(few...); l == leader {
 			t.Fatal("no new leader")
