@@ -15,7 +15,7 @@ import (
 )
 
 // defaultKills is how many members are killed when HOLT_TEST_KILLS does not say.
-const defaultKills = 4
+const defaultKills = 8
 
 func kills(t *testing.T) int {
 	t.Helper()
@@ -31,7 +31,7 @@ func kills(t *testing.T) int {
 }
 
 func TestMembersAreKilledUnderLoadAgainAndAgain(t *testing.T) {
-	c := bin.NewCluster(t, 3, harness.Env{"HOLT_SNAPSHOT_BYTES": "1048576"}).Start()
+	c := bin.NewCluster(t, 3, harness.Env{"HOLT_SNAPSHOT_BYTES": "65536"}).Start()
 	l := startLoad(t, c)
 	for i := range kills(t) {
 		l.goOn(200)

@@ -85,7 +85,6 @@ func slowly(text string, first ...string) func(*net.TCPConn) {
 
 // unread asks for far more than the buffers between hold, and reads nothing.
 func unread(c *net.TCPConn) {
-	_ = c.SetReadBuffer(4096)
 	_, _ = io.WriteString(c, strings.Repeat("GET /v1/znodes/large HTTP/1.1\r\nHost: localhost\r\n\r\n", 40))
 }
 
