@@ -73,6 +73,7 @@ type host struct {
 	snaps *snapshots
 	node  atomic.Pointer[raftfsm.Node] // nil while it is down
 	fatal atomic.Pointer[error]        // the first fatal error of its storage since its start
+	dead  *atomic.Bool                 // set when the process that runs now crashes; a new one for each
 }
 
 // New starts a cluster and stops it when the test ends. It must be called in a bubble.
@@ -173,6 +174,7 @@ func (c *Cluster) Start(i int) {
 func (c *Cluster) open(h *host) (*raftfsm.Node, error) {
 	h.disk.thaw()
 	h.fatal.Store(nil)
+	h.dead = new(atomic.Bool)
 	stall := &guard.Stall{}
 	logs, stable, err := guard.NewStores(guard.Config{
 		Raw: h.disk, Stall: stall, CheckEntry: checkEntry, CacheEntries: 64,
@@ -191,7 +193,7 @@ func (c *Cluster) open(h *host) (*raftfsm.Node, error) {
 	}
 	mux, err := peer.Listen(peer.Config{
 		Name: h.name, Cluster: raftfsm.ClusterID(c.members), Secret: []byte("in the bubble"), Listener: ln,
-		Dial: c.dialed.dialer(h.name, c.net.Dialer(h.name)), Logger: c.logger, NameOf: c.nameOf,
+		Dial: c.dialed.dialer(h.name, h.dead, c.net.Dialer(h.name)), Logger: c.logger, NameOf: c.nameOf,
 	})
 	if err != nil {
 		return nil, err
@@ -246,8 +248,11 @@ func (c *Cluster) crash(h *host) {
 	if n == nil {
 		return
 	}
-	h.disk.freeze()
+	// In this order: whatever the dead process still stores is what it stored just before, and nobody hears of what it
+	// believes to have stored after.
+	h.dead.Store(true)
 	c.net.Kill(h.name)
+	h.disk.freeze()
 	_ = n.Close() // its goroutines are all that is left of it; what they say no longer counts
 }
 

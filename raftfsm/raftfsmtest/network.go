@@ -5,6 +5,8 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 
 	"holt/raftfsm/peer"
 )
@@ -78,12 +80,16 @@ func (c *dialedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// dialer keeps what dial opens from one host.
-func (d *dialed) dialer(from string, dial peer.DialFunc) peer.DialFunc {
+// dialer keeps what dial opens from one host. A process that is dead opens nothing.
+func (d *dialed) dialer(from string, dead *atomic.Bool, dial peer.DialFunc) peer.DialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
+		}
+		if dead.Load() { // it died while this was dialed
+			conn.Close()
+			return nil, syscall.ENETDOWN
 		}
 		to, _, _ := strings.Cut(addr, ":")
 		c := &dialedConn{conn, from, to, d}

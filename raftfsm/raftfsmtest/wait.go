@@ -118,7 +118,7 @@ func (c *Cluster) Settle() *znode.State {
 		if first == nil {
 			first, wantBytes = s, b.Bytes()
 		} else if !bytes.Equal(b.Bytes(), wantBytes) {
-			c.t.Fatalf("%s holds another state than the members before it, at zxid %d:\n%s\nand\n%s", c.hosts[i].name, s.Zxid, List(first), List(s))
+			c.t.Fatalf("%s holds another state than the members before it:\n%s\nand\n%s", c.hosts[i].name, List(first), List(s))
 		}
 	}
 	return first
@@ -156,6 +156,7 @@ func (c *Cluster) Describe() string {
 // List is a state in words, a line for each znode.
 func List(s *znode.State) string {
 	var b strings.Builder
+	fmt.Fprintf(&b, "zxid %d, time %d\n", s.Zxid, s.Time)
 	for n := range s.Tree.All() {
 		fmt.Fprintf(&b, "%s = %q %+v\n", n.Path(), n.Data(), n.Stat())
 	}
