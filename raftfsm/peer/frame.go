@@ -54,7 +54,7 @@ func readFrame(r *bufio.Reader) (id uint64, kind byte, payload []byte, err error
 		return 0, 0, nil, err
 	}
 	left := int64(binary.BigEndian.Uint32(head))
-	r.Discard(frameLength)
+	_, _ = r.Discard(frameLength) // they were peeked at
 	if left < 2 || left > MaxFrame {
 		return 0, 0, nil, fmt.Errorf("%w: length %d", ErrFrame, left)
 	}

@@ -162,7 +162,7 @@ func proofOf(secret []byte, role string, messages ...[]byte) []byte {
 	m := hmac.New(sha256.New, secret)
 	for _, s := range []string{handshakeLabel, role} {
 		m.Write([]byte{byte(len(s))})
-		io.WriteString(m, s)
+		m.Write([]byte(s))
 	}
 	for _, b := range messages {
 		m.Write(b)

@@ -99,7 +99,7 @@ func (p Path) Child(name string) Path {
 func (p Prefix) String() string { return p.s }
 
 // Parent is the path below which the znode is made.
-func (p Prefix) Parent() Path { return Path{p.s}.Parent() }
+func (p Prefix) Parent() Path { return Path(p).Parent() }
 
 // Numbered is the path with the number n behind it: at least ten digits, more where it needs them.
 func (p Prefix) Numbered(n uint64) Path { return Path{fmt.Sprintf("%s%010d", p.s, n)} }

@@ -81,7 +81,7 @@ func ServeBare(ctx context.Context, in io.Reader, out io.Writer, size int) error
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// The goroutine ends with in; who started us closes it, and otherwise the process is about to end anyway.
-	go func() { io.Copy(io.Discard, in); cancel() }()
+	go func() { _, _ = io.Copy(io.Discard, in); cancel() }()
 	defer context.AfterFunc(ctx, func() { srv.Close() })()
 	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 		return err
