@@ -145,7 +145,6 @@ func apply(s seen, in input) (seen, znode.Code) {
 
 // history is what all clients did.
 type history struct {
-	start time.Time
 
 	mu  sync.Mutex // guards ops and seq
 	ops []porcupine.Operation
