@@ -145,7 +145,6 @@ func apply(s seen, in input) (seen, znode.Code) {
 
 // history is what all clients did.
 type history struct {
-
 	mu  sync.Mutex // guards ops and seq
 	ops []porcupine.Operation
 	seq int64
