@@ -55,6 +55,7 @@ func (n *Node) forward(r role) bool {
 	if n.progress.now.Load().term > r.term {
 		// A new leader's first entry was applied since the role was asked for, and with it the calls of earlier terms
 		// were taken back, but not these.
+		o.pause()
 		o.again(n.calls.unsend(batch, w))
 		return true
 	}
