@@ -108,7 +108,8 @@ func NewStopped(t testing.TB, cfg Config) *Cluster {
 	for i := range all {
 		name := fmt.Sprintf("m%d", i)
 		c.members = append(c.members, raftfsm.Member{Name: name, RaftAddr: name + ":7", URL: "http://" + name})
-		c.hosts = append(c.hosts, &host{name: name, disk: newDisk(), snaps: &snapshots{}})
+		disk := newDisk()
+		c.hosts = append(c.hosts, &host{name: name, disk: disk, snaps: &snapshots{disk: disk}})
 	}
 	if cfg.NonVoters > 0 {
 		c.bootstrap()

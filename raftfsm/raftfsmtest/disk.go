@@ -59,6 +59,12 @@ func (d *Disk) freeze() {
 	d.frozen = true
 }
 
+func (d *Disk) isFrozen() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.frozen
+}
+
 func (d *Disk) thaw() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

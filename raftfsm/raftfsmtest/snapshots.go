@@ -14,6 +14,8 @@ const snapshotsKept = 2
 
 // snapshots is a snapshot store in memory that outlives the member, and shows a snapshot only once it is whole.
 type snapshots struct {
+	disk *Disk // a frozen one takes no snapshots
+
 	mu   sync.Mutex  // guards the fields below
 	all  []*snapshot // newest first, at most snapshotsKept
 	made int
@@ -80,6 +82,9 @@ func (s *sink) Write(p []byte) (int, error) { return s.buf.Write(p) }
 
 // Close makes the snapshot one of the store's.
 func (s *sink) Close() error {
+	if s.store.disk.isFrozen() {
+		return errFrozen
+	}
 	if !s.done {
 		s.done = true
 		s.meta.Size = int64(s.buf.Len())
