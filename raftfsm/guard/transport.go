@@ -9,6 +9,10 @@ import (
 	"github.com/hashicorp/raft"
 )
 
+// MaxAppendBytes is how much log data one append carries, in bytes, unless its first entry alone is larger. Raft counts entries only, and 64
+// of the largest would not get through a slow network within the RPC's timeout, however often they are sent.
+const MaxAppendBytes = 8 << 20
+
 // maxInjected is how many injected RPCs may wait for raft's main loop. One is enough for what they are for: a second wish for
 // an election says nothing new.
 const maxInjected = 1
@@ -16,6 +20,8 @@ const maxInjected = 1
 var (
 	// ErrStalled is the error of an append that was withheld because the local disk hangs.
 	ErrStalled = errors.New("local disk stalled: append withheld")
+	// ErrNotStored is the error of an append whose entries fit the follower's log, but could not be stored there.
+	ErrNotStored = errors.New("the follower could not store the entries")
 	// ErrInjectBusy is returned by Inject while an earlier injected RPC still waits for raft's main loop.
 	ErrInjectBusy = errors.New("an injected rpc is already waiting")
 )
@@ -50,7 +56,7 @@ func (c TransportConfig) Validate() error {
 	return nil
 }
 
-// Transport is a raft.Transport without three bugs.
+// Transport is a raft.Transport without four bugs.
 //
 // #695: the library handles a heartbeat on the connection's goroutine, where a newer term in it races the main loop, and two members can
 // store different entries under one index and term. Here SetHeartbeatHandler does nothing, so that a heartbeat waits its turn
@@ -58,6 +64,11 @@ func (c TransportConfig) Validate() error {
 //
 // #503: a leader whose disk hangs goes on sending heartbeats and empty appends from other goroutines, and nobody replaces it. Here
 // everything that keeps followers quiet is withheld once a store call runs for longer than MaxStall.
+//
+// And a follower takes a commit index for its whole log, not just for what the append has matched of it. A follower with entries that were
+// replaced elsewhere, and whose disk fails to drop them, says no to each append; the library then goes back by an entry with each no, until it
+// sends entries from before the difference only, and with them the follower commits what it should have dropped. Here an append never
+// carries a commit index beyond its own last entry, and a follower that cannot store is no reason to go back.
 //
 // Beyond that it lets the member speak to its own raft as a peer would: see Inject.
 type Transport struct {
@@ -148,12 +159,33 @@ func (t *Transport) ElectNow() error {
 	return t.Inject(&raft.TimeoutNowRequest{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax}})
 }
 
-// AppendEntries sends entries or a heartbeat, or fails with ErrStalled.
+// AppendEntries sends entries or a heartbeat, or fails with ErrStalled. It may cut req.Entries short, and raft goes on from there.
 func (t *Transport) AppendEntries(id raft.ServerID, target raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	if t.stall.Stalled(t.maxStall) {
 		return ErrStalled
 	}
-	return t.Underlying.AppendEntries(id, target, req, resp)
+	bound(req)
+	if err := t.Underlying.AppendEntries(id, target, req, resp); err != nil {
+		return err
+	}
+	// Of an append that does not fit, raft says NoRetryBackoff.
+	if len(req.Entries) > 0 && !resp.Success && !resp.NoRetryBackoff && resp.Term <= req.Term {
+		return ErrNotStored
+	}
+	return nil
+}
+
+// bound keeps an append to MaxAppendBytes, and its commit index to what the follower's log is known to agree with once it took the append.
+func bound(req *raft.AppendEntriesRequest) {
+	last, bytes := req.PrevLogEntry, 0
+	for i, e := range req.Entries {
+		if bytes += entryBytes(e); bytes > MaxAppendBytes && i > 0 {
+			req.Entries = req.Entries[:i]
+			break
+		}
+		last = e.Index
+	}
+	req.LeaderCommitIndex = min(req.LeaderCommitIndex, last)
 }
 
 // InstallSnapshot sends a snapshot, or fails with ErrStalled: a snapshot keeps a follower quiet as an append does.
@@ -217,5 +249,6 @@ func (p *pipeline) AppendEntries(req *raft.AppendEntriesRequest, resp *raft.Appe
 	if p.transport.stall.Stalled(p.transport.maxStall) {
 		return nil, ErrStalled
 	}
+	bound(req)
 	return p.AppendPipeline.AppendEntries(req, resp)
 }
