@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -19,17 +21,18 @@ import (
 )
 
 const (
-	// registers is how many znodes the clients write; few, so that they meet.
+	// registers is how many znodes the clients write in a round; few, so that they meet. Each round has new ones: every
+	// write without an answer may take effect at any later time, and judging takes exponentially long in their number.
 	registers = 4
 	// clientsEach is how many clients a member has.
 	clientsEach = 3
 	// checkTime bounds judging a history.
-	checkTime = 2 * time.Minute
+	checkTime = 20 * time.Second
 )
 
 // ask is what a client asked of a register.
 type ask struct {
-	register int
+	register int // numbered through all rounds
 	kind     askKind
 	value    string // to be written
 	version  int64  // expected, of a compareAndSet
@@ -62,12 +65,12 @@ type register struct {
 func registerModel() porcupine.Model {
 	return porcupine.Model{
 		Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
-			out := make([][]porcupine.Operation, registers)
+			of := map[int][]porcupine.Operation{}
 			for _, op := range history {
 				r := op.Input.(ask).register
-				out[r] = append(out[r], op)
+				of[r] = append(of[r], op)
 			}
-			return out
+			return slices.Collect(maps.Values(of))
 		},
 		Init: func() any { return register{} },
 		Step: func(state, input, output any) (bool, any) {
@@ -90,7 +93,8 @@ type history struct {
 	began time.Time
 	mu    sync.Mutex // guards ops
 	ops   []porcupine.Operation
-	count atomic.Int64
+	count atomic.Int64 // of ops
+	round atomic.Int64 // says which registers are written
 }
 
 // add notes a call that was answered, or will never be.
@@ -107,9 +111,10 @@ func (h *history) add(client int, a ask, o told, call time.Time) {
 
 // work asks one member until ctx ends.
 func (h *history) work(ctx context.Context, t *testing.T, c *client.Client, id int) {
-	versions := make([]int64, registers) // as last seen
+	versions := map[int]int64{} // as last seen
 	for i := 0; ctx.Err() == nil; i++ {
-		a := ask{register: rand.IntN(registers), kind: askKind(rand.IntN(3)), value: fmt.Sprintf("%d/%d", id, i)}
+		r := int(h.round.Load())*registers + rand.IntN(registers)
+		a := ask{register: r, kind: askKind(rand.IntN(3)), value: fmt.Sprintf("%d/%d", id, i)}
 		a.version = versions[a.register]
 		call := time.Now()
 		o, err := carryOut(ctx, c, a)
@@ -158,7 +163,8 @@ func carryOut(ctx context.Context, c *client.Client, a ask) (told, error) {
 func besiege(t *testing.T, c *harness.Cluster, fault func(round int, goOn func(int64))) {
 	t.Helper()
 	c.Start()
-	for r := range registers {
+	rounds := kills(t)
+	for r := range (rounds + 1) * registers {
 		if _, err := c.Client(0).Put(t.Context(), fmt.Sprintf("/register-%d", r), nil, client.CreateOnly()); err != nil {
 			t.Fatal(err)
 		}
@@ -180,9 +186,11 @@ func besiege(t *testing.T, c *harness.Cluster, fault func(round int, goOn func(i
 		from := h.count.Load()
 		harness.Eventually(t, harness.SettleTime, "the clients go on", func() bool { return h.count.Load() >= from+n })
 	}
-	for i := range kills(t) {
-		goOn(600)
+	for i := range rounds {
+		goOn(400)
 		fault(i, goOn)
+		goOn(200)
+		h.round.Add(1)
 	}
 	goOn(600)
 	stop()

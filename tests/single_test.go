@@ -164,7 +164,7 @@ func TestAMemberWithAnotherSecretStaysOutside(t *testing.T) {
 	stranger.Listening()
 	harness.Eventually(t, endTime, "somebody logs the refusal", func() bool {
 		for _, m := range c.Members {
-			if m.Log.Has("secret") {
+			if m.Log.Has("authentication failed") {
 				return true
 			}
 		}

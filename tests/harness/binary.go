@@ -29,7 +29,7 @@ func Build() (*Binary, error) {
 		return nil, err
 	}
 	b := &Binary{Path: filepath.Join(dir, "holt"), Root: root, starts: make(chan func())}
-	build := exec.Command("go", "build", "-o", b.Path, "./cmd/holt")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", b.Path, "./cmd/holt")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building holt: %w\n%s", err, out)
