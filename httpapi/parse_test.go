@@ -102,7 +102,7 @@ func TestStrictJSON(t *testing.T) {
 		C json.RawMessage `json:"c"`
 	}
 	for _, good := range []string{
-		`{}`, ` {"a":"a"} `, `{"a":"b","b":[{"a":"a"},{"a":"a"},{"b":[]}]}`, `{"a":"\ud83d\udc26 \\ud83d \n\u0041"}`, `{"c":{"x":[1,"x",{"x":null}]}}`,
+		`{}`, ` {"a":"a"} `, `{"a":"b","b":[{"a":"a"},{"a":"a"},{"b":[]}]}`, `{"a":"\ud83d\udc26 \\ud83d \n\u0041"}`, `{"c":{"x":[1,"x",{"x":true}]}}`,
 	} {
 		if err := decodeJSON(good, new(inner)); err != nil {
 			t.Errorf("%s: %v", good, err)
@@ -112,7 +112,8 @@ func TestStrictJSON(t *testing.T) {
 		``: "empty", ` `: "empty", `{`: "EOF", `{} x`: "follows", `{}{}`: "follows", `{"d":1}`: "unknown", `{"A":"x"}`: "unknown",
 		`{"a":"","a":""}`: "twice", `{"b":[{"a":"x","b":[],"a":"x"}]}`: "twice", `{"c":{"x":1,"x":2}}`: "twice",
 		"{\"a\":\"\xff\"}": "UTF-8", `{"a":"\ud83d"}`: "half", `{"a":"\ud83dx\udc26"}`: "half", `{"a":"\udc26"}`: "half",
-		`{"a":"\\\ud83d\ud83d"}`: "half", `{"a":7}`: "number", `[]`: "array",
+		`{"a":"\\\ud83d\ud83d"}`: "half", `{"a":7}`: "a cannot be number", `[]`: "array", `{"b":[{"a":[]}]}`: "b.a cannot be array",
+		`null`: "null", `{"a":null}`: "null", `{"b":null}`: "null", `{"b":[null]}`: "null", `{"c":{"x":null}}`: "null",
 	} {
 		if err := decodeJSON(bad, new(inner)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want an error with %q", bad, err, want)

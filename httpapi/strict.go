@@ -10,8 +10,9 @@ import (
 )
 
 // decodeJSON reads one JSON value, all of body, into v. Unlike encoding/json it lets nothing pass in silence: not a field
-// that v does not have, one that is there twice or in other letters, nor text that is no Unicode, of which encoding/json
-// would store something else than was sent. Errors are for the client.
+// that v does not have, one that is there twice or in other letters, nor null, which would turn a version that a client
+// failed to fill in into none, nor text that is no Unicode, of which encoding/json would store something else than was
+// sent. Errors are for the client.
 func decodeJSON(body string, v any) error {
 	if !utf8.ValidString(body) {
 		return errors.New("it is not valid UTF-8")
@@ -21,6 +22,9 @@ func decodeJSON(body string, v any) error {
 	if err := d.Decode(v); err != nil {
 		if errors.Is(err, io.EOF) {
 			return errors.New("it is empty")
+		}
+		if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) {
+			return errors.New(strings.TrimSpace(wrong.Field + " cannot be " + wrong.Value))
 		}
 		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 	}
@@ -67,8 +71,8 @@ func escapedUnit(s string) (unit uint64, ok bool) {
 	return unit, err == nil
 }
 
-// checkNames refuses names of fields that are there twice, or not in lower case, which encoding/json does not mind. The
-// JSON is valid.
+// checkNames refuses null and names of fields that are there twice, or not in lower case, which encoding/json does not
+// mind. The JSON is valid.
 func checkNames(d *json.Decoder) error {
 	var objects []map[string]bool // the names seen in each object or, nil, array around the token
 	isName := false
@@ -81,6 +85,8 @@ func checkNames(d *json.Decoder) error {
 			return err
 		}
 		switch t := token.(type) {
+		case nil:
+			return errors.New("null means nothing here: leave the field out")
 		case json.Delim:
 			switch t {
 			case '{':
