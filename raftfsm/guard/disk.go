@@ -27,6 +27,7 @@ type disk struct {
 	observe func(time.Duration, int, int)
 
 	failed atomic.Pointer[error] // the first fatal error, nil while all is well
+	cut    atomic.Bool           // the log's end was deleted, and nothing was stored since
 }
 
 var (
@@ -117,11 +118,18 @@ func (d *disk) GetLog(index uint64, out *raft.Log) error {
 
 func (d *disk) StoreLog(entry *raft.Log) error { return d.StoreLogs([]*raft.Log{entry}) }
 
+// StoreLogs appends entries in one transaction. Where the log's end was just deleted to make way for them, a full disk is
+// fatal too: raft goes on to believe that the end is still there, refuses every append that follows for want of it, and stands for
+// election with it. A restart reads what is there.
 func (d *disk) StoreLogs(entries []*raft.Log) error {
 	start := time.Now()
 	if err := d.write("store log entries", func() error { return d.raw.StoreLogs(entries) }); err != nil {
+		if d.cut.Load() && !closed(err) {
+			return d.trip(err)
+		}
 		return err
 	}
+	d.cut.Store(false)
 	if d.observe != nil {
 		bytes := 0
 		for _, e := range entries {
@@ -148,7 +156,11 @@ func (d *disk) DeleteRange(lo, hi uint64) error {
 	}
 	prefix := lo <= first && hi < last
 	if !prefix {
-		return remove(lo, hi)
+		err := remove(lo, hi)
+		if err == nil {
+			d.cut.Store(true)
+		}
+		return err
 	}
 	for from := first; from <= hi; from += DeleteChunk {
 		if err := remove(from, min(hi, from+DeleteChunk-1)); err != nil {
