@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 	"unsafe"
 
 	"holt/httpapi/wire"
@@ -20,6 +21,8 @@ const (
 	MaxDrainBytes = 4 << 20
 	// firstReadBytes is what is made room for on the word of Content-Length alone.
 	firstReadBytes = 64 << 10
+	// drainTime is how long the rest of an HTTP/2 request that is refused may take to arrive.
+	drainTime = time.Second
 )
 
 // body is the request's body, of at most limit bytes. It must arrive before the read deadline that serve has set: a
@@ -92,6 +95,14 @@ func (x *exchange) tooLarge(limit, read int) *problem {
 	size := int64(read) + drained
 	p.Size = &size
 	return p
+}
+
+// drain reads the rest of an HTTP/2 request that is about to be refused, within MaxDrainBytes and drainTime. Where the
+// body is left unread net/http resets the stream behind the answer, and curl 7.88 then reports an error of the stream
+// in place of the answer, even for a body of a few bytes. HTTP/1.1 has no such reset: there net/http does the reading.
+func (x *exchange) drain() {
+	x.setReadDeadline(time.Now().Add(drainTime))
+	_, _ = io.CopyN(io.Discard, x.r.Body, MaxDrainBytes)
 }
 
 // tooMany is too_large, with the size where it is not negative.

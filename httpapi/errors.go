@@ -72,7 +72,7 @@ const minRetryAfter, maxRetryAfter = 1, 3
 // problem is an error on its way to the client.
 type problem struct {
 	wire.Problem
-	hangUp bool // the rest of the request cannot be read, so the connection is of no more use
+	hangUp bool // the rest of the request cannot be read, so an HTTP/1.1 connection is of no more use
 	zxided bool // Zxid was set, maybe to 0
 }
 
@@ -161,7 +161,10 @@ func (x *exchange) fail(err error) {
 	if p.Retryable {
 		h["Retry-After"] = []string{strconv.Itoa(minRetryAfter + rand.IntN(maxRetryAfter-minRetryAfter+1))}
 	}
-	if p.hangUp {
+	switch {
+	case x.r.ProtoMajor > 1 && !p.hangUp:
+		x.drain()
+	case x.r.ProtoMajor == 1 && p.hangUp:
 		h["Connection"] = []string{"close"}
 		x.setReadDeadline(time.Now()) // or net/http would wait for some of the rest
 	}

@@ -256,6 +256,28 @@ func TestUnencryptedHTTP2(t *testing.T) {
 	s.do("GET /v1/znodes/a").is(200)
 }
 
+func TestARefusalOverHTTP2TakesTheBodyFirst(t *testing.T) {
+	s := start(t)
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: protocols}
+	defer transport.CloseIdleConnections()
+	body := strings.NewReader(strings.Repeat("x", 3<<20)) // more than fits in the windows of a stream nobody reads
+	r, err := http.NewRequest(http.MethodPut, "http://"+s.addr+"/v1/znodes/a", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("If-Match", "nonsense")
+	res, err := transport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != 400 || body.Len() > 0 {
+		t.Errorf("status %d with %d bytes left unread: the stream was reset behind the answer", res.StatusCode, body.Len())
+	}
+}
+
 // broken panics where a Reader should answer.
 type broken struct{ httpapi.Reader }
 
