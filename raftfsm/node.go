@@ -121,18 +121,50 @@ func (n *Node) open() (err error) {
 // bootstrap writes the first configuration, unless there is one.
 func (n *Node) bootstrap() error {
 	s := n.cfg.Storage
-	has, err := raft.HasExistingState(s.Logs, s.Stable, s.Snaps)
-	if err != nil || has {
-		return err
-	}
 	var conf raft.Configuration
 	for _, m := range n.cfg.Members {
 		conf.Servers = append(conf.Servers, raft.Server{Suffrage: raft.Voter, ID: raft.ServerID(m.Name), Address: raft.ServerAddress(m.RaftAddr)})
 	}
-	if err := raft.BootstrapCluster(n.raftConfig(), s.Logs, s.Stable, s.Snaps, n.trans, conf); err != nil {
+	has, err := raft.HasExistingState(s.Logs, s.Stable, s.Snaps)
+	switch {
+	case err != nil:
+		return err
+	case !has:
+		err = raft.BootstrapCluster(n.raftConfig(), s.Logs, s.Stable, s.Snaps, n.trans, conf)
+	default:
+		var half bool
+		if half, err = s.halfBootstrapped(); half {
+			err = s.Logs.StoreLog(&raft.Log{Index: 1, Term: 1, Type: raft.LogConfiguration, Data: raft.EncodeConfiguration(conf)})
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("writing the first configuration: %w", err)
 	}
 	return nil
+}
+
+// halfBootstrapped says whether a first start died after it wrote term 1 and before the configuration, the log's first
+// entry. Nobody else has a term of 1 and neither log, snapshot nor vote: the first election is of term 2.
+func (s *Storage) halfBootstrapped() (bool, error) {
+	last, err := s.Logs.LastIndex()
+	if err != nil || last > 0 {
+		return false, err
+	}
+	snaps, err := s.Snaps.List()
+	if err != nil || len(snaps) > 0 {
+		return false, err
+	}
+	term, err := s.Stable.GetUint64([]byte("CurrentTerm"))
+	if err != nil || term != 1 {
+		return false, err
+	}
+	switch _, err := s.Stable.GetUint64([]byte("LastVoteTerm")); {
+	case err == nil:
+		return false, nil
+	case err.Error() != "not found": // raft's own test for it
+		return false, err
+	}
+	return true, nil
 }
 
 // newOrigin names this run of the process.
