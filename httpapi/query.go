@@ -70,7 +70,11 @@ func (x *exchange) checkQuery() error {
 		case slices.Contains(x.at.later, name):
 			return notYet("parameter " + name)
 		default:
-			return badArguments("parameter " + quoted(name) + " is not known here; known are: " + strings.Join(x.at.params, " "))
+			known := "none is"
+			if len(x.at.params) > 0 {
+				known = "known are: " + strings.Join(x.at.params, " ")
+			}
+			return badArguments("parameter " + quoted(name) + " is not known here; " + known)
 		}
 	}
 	return nil
@@ -101,6 +105,9 @@ func (x *exchange) checkHeaders() error {
 	}
 	if x.r.ContentLength != 0 && !x.at.takesBody {
 		return badArguments(x.r.Method + " takes no body here")
+	}
+	if _, ok := h["Content-Range"]; ok && x.at.takesBody {
+		return badArguments("the body is the data, whole: Content-Range has no meaning here") // RFC 9110, 14.5
 	}
 	return nil
 }

@@ -47,6 +47,7 @@ var later = []struct{ methods, prefix, name string }{
 	{"POST DELETE", "/v1/cluster/members", "changing the members"},
 	{"POST", "/v1/cluster/leader", "handing over the leadership"},
 	{"PUT", "/v1/snapshot", "restoring a snapshot"},
+	{"GET HEAD", "/ui", "the web page"},
 }
 
 // endpoint is one method of one route.
@@ -112,7 +113,7 @@ func (a *API) unroutable(x *exchange) error {
 	for _, l := range later {
 		rest, ok := strings.CutPrefix(x.path, l.prefix)
 		if ok && (rest == "" || rest[0] == '/') && strings.Contains(" "+l.methods+" ", " "+x.r.Method+" ") {
-			return refuse(wire.NotImplemented, l.name+" are not implemented yet")
+			return refuse(wire.NotImplemented, "not implemented yet: "+l.name)
 		}
 	}
 	var allowed []string

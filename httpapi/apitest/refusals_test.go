@@ -74,6 +74,7 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 		{"DELETE /v1/znodes/a\n\nbody", 400, wire.BadArguments},
 		{"POST /v1/sync\n\nbody", 400, wire.BadArguments},
 		{"PUT /v1/znodes/a\nContent-Encoding: gzip\n\nbody", 400, wire.BadArguments},
+		{"PUT /v1/znodes/a\nContent-Range: bytes 0-3/9\n\nbody", 400, wire.BadArguments},
 	} {
 		a := s.do(c.request)
 		p := a.fails(c.status, c.code)
@@ -131,6 +132,7 @@ func TestWhatIsNotThereYetIsRefusedByName(t *testing.T) {
 		"DELETE /v1/cluster/members/n1":                      "members",
 		"POST /v1/cluster/leader":                            "leader",
 		"PUT /v1/snapshot":                                   "snapshot",
+		"GET /ui/":                                           "web page",
 		"GET /metrics":                                       "metrics",
 	} {
 		a := s.do(request).is(501)
