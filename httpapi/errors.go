@@ -111,9 +111,10 @@ func refusal(res *znode.Result) *problem {
 	p := refuse(wire.Code(op.Code.String()), "").of(op.Path, res.Zxid)
 	switch op.Code {
 	case znode.BadVersion:
-		version := op.Node.Version()
-		p.CurrentVersion = &version
-		p.Detail = path + " is at version " + strconv.FormatInt(version, 10)
+		stat := op.Node.Stat()
+		p.CurrentVersion = &stat.Version
+		p.Detail = path + " is at version " + strconv.FormatInt(stat.Version, 10) +
+			", czxid " + strconv.FormatUint(uint64(stat.Czxid), 10) // the version may well be what was asked for
 	case znode.NoNode:
 		p.Detail = "there is no znode at " + path
 	case znode.NodeExists:

@@ -134,7 +134,9 @@ func TestATagOfADeletedZnodeDoesNotFitTheNextOne(t *testing.T) {
 	tag := s.do("PUT /v1/znodes/a").is(201).header.Get("ETag")
 	s.do("DELETE /v1/znodes/a").is(204)
 	s.do("PUT /v1/znodes/a").is(201).has("Znode-Version", "0")
-	s.do("PUT /v1/znodes/a\nIf-Match: "+tag).fails(412, wire.BadVersion)
+	if d := s.do("PUT /v1/znodes/a\nIf-Match: "+tag).fails(412, wire.BadVersion).Detail; d != "/a is at version 0, czxid 3" {
+		t.Errorf("it says %q, not that it is another znode", d)
+	}
 	s.do("PUT /v1/znodes/a\nIf-Match: 0").is(200)
 }
 
