@@ -33,6 +33,9 @@ const (
 	SoftForwardBytes   = command.SoftEntryBytes / 2
 )
 
+// The largest command must fit into a frame: it could never be sent, and what waits behind it neither.
+const _ = uint(peer.MaxPayload - 4*binary.MaxVarintLen64 - command.MaxCommandBytes)
+
 // forwardTimeout bounds how long a frame may wait for room in the connection to the leader.
 const forwardTimeout = 5 * time.Second
 

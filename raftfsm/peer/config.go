@@ -29,7 +29,7 @@ const (
 	RaftBacklog = 64
 
 	// MaxFrame is the length in bytes of a frame after its length field.
-	MaxFrame = 8 << 20
+	MaxFrame = 10 << 20
 	// MaxPayload is the longest payload of a call, an answer or a push.
 	MaxPayload = MaxFrame - maxFrameHead
 	// MaxErrorText is the longest text of a RemoteError, in bytes.
