@@ -18,12 +18,16 @@ func (cmd *rmCmd) Run(ctx context.Context, con *console) error {
 	if err := checkPath(cmd.Path); err != nil {
 		return err
 	}
+	only, err := versionOrTag(cmd.Version, cmd.Tag)
+	if err != nil {
+		return err
+	}
 	c, err := cmd.connect()
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	zxid, err := c.Delete(ctx, cmd.Path, versionOrTag(cmd.Version, cmd.Tag))
+	zxid, err := c.Delete(ctx, cmd.Path, only)
 	if err != nil || !cmd.JSON {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"regexp"
 
 	"holt/httpapi/client"
 	"holt/httpapi/wire"
@@ -22,6 +23,10 @@ func (cmd *setCmd) Run(ctx context.Context, con *console) error {
 	if err := checkPath(cmd.Path); err != nil {
 		return err
 	}
+	only, err := cmd.precondition()
+	if err != nil {
+		return err
+	}
 	data, err := dataOf(cmd.Data, con)
 	if err != nil {
 		return err
@@ -31,30 +36,38 @@ func (cmd *setCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	defer c.Close()
-	w, err := c.Put(ctx, cmd.Path, data, cmd.precondition())
+	w, err := c.Put(ctx, cmd.Path, data, only)
 	if err != nil || !cmd.JSON {
 		return err
 	}
 	return writeJSON(con.out, wire.Written{Path: w.Path, Stat: w.Stat})
 }
 
-func (cmd *setCmd) precondition() client.Precondition {
+func (cmd *setCmd) precondition() (client.Precondition, error) {
 	switch {
 	case cmd.Create:
-		return client.CreateOnly()
+		return client.CreateOnly(), nil
 	case cmd.Existing:
-		return client.Exists()
+		return client.Exists(), nil
 	}
 	return versionOrTag(cmd.Version, cmd.Tag)
 }
 
-// versionOrTag is the precondition of --version and --tag.
-func versionOrTag(version *int64, tag string) client.Precondition {
+// tagForm is what stat prints, or a version alone; quotes optional.
+var tagForm = regexp.MustCompile(`^("[0-9]+(\.[0-9]+)?"|[0-9]+(\.[0-9]+)?)$`)
+
+// versionOrTag is the precondition of --version and --tag. What can fit no znode is a mistake on the command line, not a
+// precondition that does not hold: a script that reads again and tries again would never end.
+func versionOrTag(version *int64, tag string) (client.Precondition, error) {
 	switch {
+	case version != nil && *version < 0:
+		return client.Any(), usagef("--version is a number from 0; leave it out for any version")
 	case version != nil:
-		return client.Version(*version)
+		return client.Version(*version), nil
+	case tag != "" && !tagForm.MatchString(tag):
+		return client.Any(), usagef("--tag %q is not a tag as stat prints it", tag)
 	case tag != "":
-		return client.Tag(tag)
+		return client.Tag(tag), nil
 	}
-	return client.Any()
+	return client.Any(), nil
 }
