@@ -37,7 +37,7 @@ type ServeConfig struct {
 
 	MaxDataBytes        int           `split_words:"true" help:"Most data a znode may have, in bytes. [1048576, which is also the most]" placeholder:"N"`
 	MaxRequests         int           `split_words:"true" help:"Most requests in work at once. [4096]" placeholder:"N"`
-	AllowedHosts        []string      `split_words:"true" help:"Further names clients may call this server by; * allows all. [localhost, addresses of this machine, names in the members' URLs]" placeholder:"NAME,…"`
+	AllowedHosts        []string      `split_words:"true" help:"Further names clients may call this server by; * allows all. [localhost, addresses of this machine, names in the members' URLs]" placeholder:"NAME"`
 	RequirePrecondition bool          `split_words:"true" help:"Refuse to overwrite or delete without If-Match or If-None-Match."`
 	WriteWait           time.Duration `split_words:"true" help:"Longest wait for the outcome of a write. [10s]" placeholder:"DURATION"`
 
@@ -156,12 +156,12 @@ func (c ServeConfig) check() error {
 		if a.addr == "" {
 			continue // HOLT_RAFT_ADVERTISE
 		}
-		if _, _, err := net.SplitHostPort(a.addr); err != nil {
-			return fmt.Errorf("%s: %q is not host:port", a.name, a.addr)
+		if err := checkAddr(a.addr); err != nil {
+			return fmt.Errorf("%s: %w", a.name, err)
 		}
 	}
-	if u, err := url.Parse(c.URL); c.URL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
-		return fmt.Errorf("HOLT_URL: %q is not an http URL", c.URL)
+	if err := checkURL(c.URL); c.URL != "" && err != nil {
+		return fmt.Errorf("HOLT_URL: %w", err)
 	}
 	switch {
 	case c.PeerSecret != "" && len(c.PeerSecret) < minSecret:
@@ -178,7 +178,44 @@ func (c ServeConfig) check() error {
 	if _, err := c.members(c.Name); err != nil {
 		return err
 	}
-	return new(slog.LevelVar).UnmarshalText([]byte(c.LogLevel))
+	if new(slog.LevelVar).UnmarshalText([]byte(c.LogLevel)) != nil {
+		return fmt.Errorf("HOLT_LOG_LEVEL: %q is not debug, info, warn or error", c.LogLevel)
+	}
+	return nil
+}
+
+// checkAddr refuses what is not host:port, or has a port there cannot be.
+func checkAddr(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
+		return fmt.Errorf("%q is not host:port", addr)
+	}
+	return nil
+}
+
+func checkURL(s string) error {
+	if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return fmt.Errorf("%q is not an http URL", s)
+	}
+	return nil
+}
+
+// checkFree says whether this member can listen where it is to. It is asked before the first start makes a folder, which
+// would keep the name and the list of a start that came to nothing.
+func (c ServeConfig) checkFree() error {
+	for _, a := range []struct{ name, addr string }{{"HOLT_HTTP_ADDR", c.HTTPAddr}, {"HOLT_RAFT_ADDR", c.RaftAddr}} {
+		l, err := net.Listen("tcp", a.addr)
+		if err != nil {
+			return fmt.Errorf("%s: %w", a.name, err)
+		}
+		if err := l.Close(); err != nil {
+			return fmt.Errorf("%s: %w", a.name, err)
+		}
+	}
+	return nil
 }
 
 // loopback says whether no other machine can be a member.
@@ -214,8 +251,8 @@ func (c ServeConfig) members(name string) ([]raftfsm.Member, error) {
 		if len(f) != 3 {
 			return nil, fmt.Errorf("HOLT_CLUSTER: %q is not name=raft_addr=url", part)
 		}
-		if _, _, err := net.SplitHostPort(f[1]); err != nil {
-			return nil, fmt.Errorf("HOLT_CLUSTER: %q is not host:port", f[1])
+		if err := errors.Join(checkAddr(f[1]), checkURL(f[2])); err != nil {
+			return nil, fmt.Errorf("HOLT_CLUSTER: %w", err)
 		}
 		ms = append(ms, raftfsm.Member{Name: f[0], RaftAddr: f[1], URL: f[2]})
 	}

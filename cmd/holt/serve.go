@@ -121,6 +121,9 @@ func (m *member) openFolder() error {
 		if _, err := m.cfg.self(name, members); err != nil {
 			return usageError{err}
 		}
+		if err := m.cfg.checkFree(); err != nil {
+			return err
+		}
 	}
 	m.folder, err = raftfsm.OpenFolder(raftfsm.FolderConfig{
 		Dir: m.cfg.DataDir, Name: name, Members: members, Logger: m.log, Fatal: m.onFatal, ObserveAppend: m.metrics.observeAppend,
