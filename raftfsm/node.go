@@ -200,6 +200,9 @@ func (n *Node) Propose(ctx context.Context, txn *znode.Txn) (*znode.Result, erro
 	if n.ctx.Err() != nil {
 		return nil, command.ErrShuttingDown
 	}
+	if err := txn.Validate(); err != nil {
+		return nil, fmt.Errorf("proposing: %w", err) // the caller's bug; in the log it would end every member
+	}
 	c, err := n.calls.start(txn)
 	if err != nil {
 		return nil, err

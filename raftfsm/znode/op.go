@@ -153,6 +153,25 @@ type Txn struct {
 	Ops []Op
 }
 
+// Validate says whether the transaction is one that a log may hold: what cannot be decoded again would end every member that
+// comes to apply it.
+func (t *Txn) Validate() error {
+	if n := len(t.Ops); n == 0 || n > MaxTxnOps {
+		return fmt.Errorf("a transaction of %d ops, there must be 1 to %d", n, MaxTxnOps)
+	}
+	bytes := 0
+	for i := range t.Ops {
+		if err := t.Ops[i].Validate(); err != nil {
+			return fmt.Errorf("op %d: %w", i, err)
+		}
+		bytes += len(t.Ops[i].Data)
+	}
+	if bytes > MaxTxnBytes {
+		return fmt.Errorf("data of %d bytes in a transaction, the limit is %d", bytes, MaxTxnBytes)
+	}
+	return nil
+}
+
 // Grows says whether any op can make the state larger.
 func (t *Txn) Grows() bool {
 	for i := range t.Ops {
