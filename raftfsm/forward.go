@@ -36,8 +36,13 @@ const (
 // The largest command must fit into a frame: it could never be sent, and what waits behind it neither.
 const _ = uint(peer.MaxPayload - 4*binary.MaxVarintLen64 - command.MaxCommandBytes)
 
-// forwardTimeout bounds how long a frame may wait for room in the connection to the leader.
-const forwardTimeout = 5 * time.Second
+const (
+	// sendTimeout bounds how long the outbox waits for room in the connection to the leader. It can do nothing else
+	// meanwhile, and if that leader is gone this member may be the next: what had no room is not sent, and comes again.
+	sendTimeout = 100 * time.Millisecond
+	// forwardTimeout bounds how long a refusal or a fence may take.
+	forwardTimeout = 5 * time.Second
+)
 
 // forward sends the next calls to the leader in one frame, and says whether there may be more to do.
 func (n *Node) forward(r role) bool {
@@ -68,7 +73,7 @@ func (n *Node) forward(r role) bool {
 		b = binary.AppendUvarint(b, uint64(len(c.body)))
 		b = append(b, c.body...)
 	}
-	ctx, cancel := context.WithTimeout(n.ctx, forwardTimeout)
+	ctx, cancel := context.WithTimeout(n.ctx, sendTimeout)
 	defer cancel()
 	if err := conn.Send(ctx, kindForward, b); err != nil {
 		if errors.Is(err, peer.ErrNotSent) {
