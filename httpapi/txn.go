@@ -173,6 +173,8 @@ func (a *API) parseOp(o *wire.Op) (op znode.Op, err error) {
 	switch {
 	case o.Op == "create":
 		return znode.CreateOp(path, data, mode), nil
+	case o.Op == "set" && o.Data == nil:
+		return op, badArguments("a set has data, which may be empty: a field that was forgotten must not empty a znode")
 	case o.Op == "set":
 		return znode.SetOp(path, data, tags...), nil
 	case o.Op == "delete":

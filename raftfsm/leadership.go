@@ -39,7 +39,11 @@ func (n *Node) observe() {
 	led := ""
 	for {
 		if r := n.role(); r.leader != led {
-			n.log.Info("leader", "leader", r.leader, "term", r.term)
+			if r.leader == "" {
+				n.log.Warn("no leader", "term", r.term)
+			} else {
+				n.log.Info("leader", "leader", r.leader, "term", r.term)
+			}
 			led = r.leader
 		}
 		select {

@@ -38,6 +38,7 @@ var usual = map[string]bool{
 var unreachable = map[string]bool{
 	"failed to make requestVote RPC": true, "failed to appendEntries to": true, "failed to heartbeat to": true,
 	"failed to make requestPreVote RPC": true, "failed to pre-vote for": true,
+	"Election timeout reached, restarting election": true,
 }
 
 // unreachableEvery is how often one of the messages above is let through.

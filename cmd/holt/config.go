@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/url"
 	"os"
 	"reflect"
 	"strings"
@@ -15,6 +13,7 @@ import (
 
 	"holt/httpapi"
 	"holt/raftfsm"
+	"holt/raftfsm/peer"
 	"holt/raftfsm/znode"
 )
 
@@ -43,7 +42,7 @@ type ServeConfig struct {
 
 	Heartbeat     time.Duration `split_words:"true" help:"How long a follower waits for its leader before it asks for votes. [500ms]" placeholder:"DURATION"`
 	SnapshotBytes int64         `split_words:"true" help:"How much log, in bytes, is applied between snapshots, at least. [67108864]" placeholder:"N"`
-	DiskReserve   uint64        `split_words:"true" help:"Room on the disk, in bytes, below which only deletes are taken. [268435456]" placeholder:"N"`
+	DiskReserve   uint64        `split_words:"true" help:"Room on the disk, in bytes, below which only deletes are taken; 0 for none. [268435456]" placeholder:"N"`
 
 	LogLevel  string `split_words:"true" help:"debug, info, warn or error; debug logs each request. [info]" placeholder:"LEVEL"`
 	LogFormat string `split_words:"true" help:"text or json. [text]" placeholder:"FORMAT"`
@@ -73,8 +72,8 @@ func (s secret) String() string {
 	return "[secret]"
 }
 
-// loadConfig joins the environment, the flags and the defaults, and checks the whole.
-func loadConfig(flags ServeConfig) (ServeConfig, error) {
+// loadConfig joins the environment, the flags that were given and the defaults, and checks the whole.
+func loadConfig(flags ServeConfig, given func(flag string) bool) (ServeConfig, error) {
 	dropEmptyVariables()
 	var env struct {
 		ServeConfig
@@ -87,8 +86,11 @@ func loadConfig(flags ServeConfig) (ServeConfig, error) {
 		return ServeConfig{}, readable(err)
 	}
 	cfg := serveDefaults()
-	overlay(&cfg, env.ServeConfig)
-	overlay(&cfg, flags)
+	overlay(&cfg, env.ServeConfig, func(flag string) bool {
+		_, set := os.LookupEnv(variableOf(flag))
+		return set
+	})
+	overlay(&cfg, flags, given)
 	return cfg.complete()
 }
 
@@ -121,14 +123,34 @@ func dropEmptyVariables() {
 	}
 }
 
-// overlay copies what is set in over to base.
-func overlay(base *ServeConfig, over ServeConfig) {
+// overlay copies what was given, which may be a zero or a false, from over to base.
+func overlay(base *ServeConfig, over ServeConfig, given func(flag string) bool) {
 	b, o := reflect.ValueOf(base).Elem(), reflect.ValueOf(over)
 	for i := range o.NumField() {
-		if !o.Field(i).IsZero() {
+		if given(flagOf(o.Type().Field(i))) {
 			b.Field(i).Set(o.Field(i))
 		}
 	}
+}
+
+// flagOf is the name of the flag that sets a field, as kong makes it.
+func flagOf(f reflect.StructField) string {
+	if name := f.Tag.Get("name"); name != "" {
+		return name
+	}
+	var b strings.Builder
+	for i, r := range f.Name {
+		if i > 0 && 'A' <= r && r <= 'Z' {
+			b.WriteByte('-')
+		}
+		b.WriteRune(r)
+	}
+	return strings.ToLower(b.String())
+}
+
+// variableOf is the variable of the same name as a flag.
+func variableOf(flag string) string {
+	return prefix + "_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // complete derives what depends on the rest and says what is wrong.
@@ -145,6 +167,9 @@ func (c ServeConfig) complete() (ServeConfig, error) {
 	}
 	return c, c.check()
 }
+
+// minHeartbeat is the shortest time to wait for a leader: what a busy machine or disk takes now and then is longer already.
+const minHeartbeat = 20 * time.Millisecond
 
 // minSecret is the shortest secret, in bytes: whoever can listen at a member's address can try guesses.
 const minSecret = 16
@@ -168,10 +193,18 @@ func (c ServeConfig) check() error {
 		return fmt.Errorf("HOLT_PEER_SECRET must have at least %d characters", minSecret)
 	case c.PeerSecret == "" && !c.loopback():
 		return errors.New("HOLT_PEER_SECRET is required because members can be reached from other machines (HOLT_RAFT_ADDR, HOLT_RAFT_ADVERTISE, HOLT_CLUSTER)")
-	case c.MaxDataBytes < 0 || c.MaxDataBytes > znode.MaxDataBytes:
+	case len(c.Name) > peer.MaxName:
+		return fmt.Errorf("HOLT_NAME has %d characters, the limit is %d", len(c.Name), peer.MaxName)
+	case c.MaxDataBytes < 1 || c.MaxDataBytes > znode.MaxDataBytes:
 		return fmt.Errorf("HOLT_MAX_DATA_BYTES must be between 1 and %d", znode.MaxDataBytes)
-	case c.MaxRequests < 0 || c.WriteWait < 0 || c.Heartbeat < 0 || c.SnapshotBytes < 0:
-		return errors.New("HOLT_MAX_REQUESTS, HOLT_WRITE_WAIT, HOLT_HEARTBEAT and HOLT_SNAPSHOT_BYTES must not be negative")
+	case c.MaxRequests < 1:
+		return errors.New("HOLT_MAX_REQUESTS must be at least 1")
+	case c.SnapshotBytes < 1:
+		return errors.New("HOLT_SNAPSHOT_BYTES must be at least 1")
+	case c.WriteWait <= 0:
+		return errors.New("HOLT_WRITE_WAIT must be more than 0")
+	case c.Heartbeat < minHeartbeat:
+		return fmt.Errorf("HOLT_HEARTBEAT must be at least %v", minHeartbeat)
 	case c.LogFormat != "text" && c.LogFormat != "json":
 		return fmt.Errorf("HOLT_LOG_FORMAT: %q is neither text nor json", c.LogFormat)
 	}
@@ -182,109 +215,4 @@ func (c ServeConfig) check() error {
 		return fmt.Errorf("HOLT_LOG_LEVEL: %q is not debug, info, warn or error", c.LogLevel)
 	}
 	return nil
-}
-
-// checkAddr refuses what is not host:port, or has a port there cannot be.
-func checkAddr(addr string) error {
-	_, port, err := net.SplitHostPort(addr)
-	if err == nil {
-		_, err = net.LookupPort("tcp", port)
-	}
-	if err != nil {
-		return fmt.Errorf("%q is not host:port", addr)
-	}
-	return nil
-}
-
-func checkURL(s string) error {
-	if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("%q is not an http URL", s)
-	}
-	return nil
-}
-
-// checkFree says whether this member can listen where it is to. It is asked before the first start makes a folder, which
-// would keep the name and the list of a start that came to nothing.
-func (c ServeConfig) checkFree() error {
-	for _, a := range []struct{ name, addr string }{{"HOLT_HTTP_ADDR", c.HTTPAddr}, {"HOLT_RAFT_ADDR", c.RaftAddr}} {
-		l, err := net.Listen("tcp", a.addr)
-		if err != nil {
-			return fmt.Errorf("%s: %w", a.name, err)
-		}
-		if err := l.Close(); err != nil {
-			return fmt.Errorf("%s: %w", a.name, err)
-		}
-	}
-	return nil
-}
-
-// loopback says whether no other machine can be a member.
-func (c ServeConfig) loopback() bool {
-	addrs := []string{c.RaftAddr}
-	ms, err := c.members("")
-	if err != nil {
-		return true // said elsewhere
-	}
-	for _, m := range ms {
-		addrs = append(addrs, m.RaftAddr)
-	}
-	for _, a := range addrs {
-		host, _, err := net.SplitHostPort(a)
-		if err != nil {
-			continue // said elsewhere
-		}
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			return false
-		}
-	}
-	return true
-}
-
-// members is the list HOLT_CLUSTER gives, or the member of this name alone.
-func (c ServeConfig) members(name string) ([]raftfsm.Member, error) {
-	if c.Cluster == "" {
-		return []raftfsm.Member{{Name: name, RaftAddr: or(c.RaftAdvertise, c.RaftAddr), URL: or(c.URL, "http://"+c.HTTPAddr)}}, nil
-	}
-	var ms []raftfsm.Member
-	for _, part := range strings.Split(c.Cluster, ",") {
-		f := strings.SplitN(strings.TrimSpace(part), "=", 3)
-		if len(f) != 3 {
-			return nil, fmt.Errorf("HOLT_CLUSTER: %q is not name=raft_addr=url", part)
-		}
-		if err := errors.Join(checkAddr(f[1]), checkURL(f[2])); err != nil {
-			return nil, fmt.Errorf("HOLT_CLUSTER: %w", err)
-		}
-		ms = append(ms, raftfsm.Member{Name: f[0], RaftAddr: f[1], URL: f[2]})
-	}
-	if err := raftfsm.ValidateMembers(ms); err != nil {
-		return nil, fmt.Errorf("HOLT_CLUSTER: %w", err)
-	}
-	return ms, nil
-}
-
-// or is s, or other where s is empty.
-func or(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}
-
-// self finds the member of this name among those the cluster started from, and holds its addresses against what is
-// configured: what the others dial is in their list and cannot be another here.
-func (c ServeConfig) self(name string, ms []raftfsm.Member) (raftfsm.Member, error) {
-	for _, m := range ms {
-		if m.Name != name {
-			continue
-		}
-		if c.RaftAdvertise != "" && c.RaftAdvertise != m.RaftAddr {
-			return m, fmt.Errorf("HOLT_RAFT_ADVERTISE is %s, but the cluster knows member %q by %s", c.RaftAdvertise, name, m.RaftAddr)
-		}
-		host, _, _ := net.SplitHostPort(m.RaftAddr)
-		if ip := net.ParseIP(host); len(ms) > 1 && (host == "" || ip != nil && ip.IsUnspecified()) {
-			return m, fmt.Errorf("member %q: no other member can reach %s; give HOLT_CLUSTER an address they can", name, m.RaftAddr)
-		}
-		return m, nil
-	}
-	return raftfsm.Member{}, fmt.Errorf("member %q (HOLT_NAME) is not in the list of members it starts from (HOLT_CLUSTER)", name)
 }

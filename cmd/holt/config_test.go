@@ -5,8 +5,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/kelseyhightower/envconfig"
 )
 
 func TestAConfigurationThatCannotWorkIsRefusedByName(t *testing.T) {
@@ -16,11 +20,18 @@ func TestAConfigurationThatCannotWorkIsRefusedByName(t *testing.T) {
 		"HOLT_URL":       {"host:7070", "ftp://host", "http://"},
 		"HOLT_CLUSTER":   {"m1", "m1=127.0.0.1=http://h", "m1=127.0.0.1:99999=http://h", "m1=127.0.0.1:1=h:7070", "m1=127.0.0.1:1=http://h,"},
 		"HOLT_LOG_LEVEL": {"loud"},
+
+		"HOLT_NAME":           {strings.Repeat("n", 256)},
+		"HOLT_HEARTBEAT":      {"0", "1ns", "-1s", "500"},
+		"HOLT_WRITE_WAIT":     {"0", "-1s"},
+		"HOLT_MAX_REQUESTS":   {"0", "-1", "many"},
+		"HOLT_MAX_DATA_BYTES": {"0", "1048577"},
+		"HOLT_SNAPSHOT_BYTES": {"0"},
 	} {
 		for _, value := range values {
 			t.Run(variable+"="+value, func(t *testing.T) {
 				t.Setenv(variable, value)
-				if _, err := loadConfig(ServeConfig{}); err == nil || !strings.Contains(err.Error(), variable) {
+				if _, err := loadConfig(ServeConfig{}, noFlag); err == nil || !strings.Contains(err.Error(), variable) {
 					t.Errorf("%v, want an error that names %s", err, variable)
 				}
 			})
@@ -48,5 +59,48 @@ func TestAFirstStartThatCannotListenLeavesNoFolder(t *testing.T) {
 		if _, err := os.Stat(cfg.DataDir); !os.IsNotExist(err) {
 			t.Errorf("%s: the folder is there, and keeps a name that was never served: %v", variable, err)
 		}
+	}
+}
+
+func noFlag(string) bool { return false }
+
+// A flag wins over a variable, also where it says zero or false.
+func TestAGivenFlagWins(t *testing.T) {
+	t.Setenv("HOLT_REQUIRE_PRECONDITION", "true")
+	t.Setenv("HOLT_DISK_RESERVE", "1000")
+	t.Setenv("HOLT_MAX_REQUESTS", "7")
+	t.Setenv("HOLT_LOG_LEVEL", "") // as if it were not there
+	cfg, err := loadConfig(ServeConfig{}, func(flag string) bool {
+		return flag == "require-precondition" || flag == "disk-reserve"
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.RequirePrecondition || cfg.DiskReserve != 0 || cfg.MaxRequests != 7 || cfg.LogLevel != "info" {
+		t.Errorf("%+v", cfg)
+	}
+}
+
+// Every field has the flag kong gives it and the variable envconfig reads.
+func TestFlagsAndVariablesHaveTheSameNames(t *testing.T) {
+	var s struct {
+		Serve serveCmd `cmd:""`
+	}
+	parser, err := kong.New(&s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := make(map[string]bool)
+	for _, f := range parser.Model.Children[0].Flags {
+		flags[f.Name] = true
+	}
+	for f := range reflect.TypeFor[ServeConfig]().Fields() {
+		if !flags[flagOf(f)] {
+			t.Errorf("field %s: there is no flag --%s", f.Name, flagOf(f))
+		}
+		t.Setenv(variableOf(flagOf(f)), "1")
+	}
+	if err := envconfig.CheckDisallowed(prefix, &ServeConfig{}); err != nil {
+		t.Error(err)
 	}
 }

@@ -12,8 +12,12 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"holt/httpapi"
 	"holt/raftfsm"
@@ -43,8 +47,12 @@ func (serveCmd) Help() string {
 }
 
 // Run serves until a signal, or until the disk can no longer be trusted.
-func (s *serveCmd) Run() error {
-	cfg, err := loadConfig(s.ServeConfig)
+func (s *serveCmd) Run(parsed *kong.Context) error {
+	given := make(map[string]bool)
+	for _, f := range parsed.Flags() {
+		given[f.Name] = f.Set
+	}
+	cfg, err := loadConfig(s.ServeConfig, func(flag string) bool { return given[flag] })
 	if err != nil {
 		return usageError{err}
 	}
@@ -128,7 +136,13 @@ func (m *member) openFolder() error {
 	m.folder, err = raftfsm.OpenFolder(raftfsm.FolderConfig{
 		Dir: m.cfg.DataDir, Name: name, Members: members, Logger: m.log, Fatal: m.onFatal, ObserveAppend: m.metrics.observeAppend,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	if m.cfg.Cluster != "" && !slices.Equal(m.folder.Members, members) {
+		m.log.Warn("HOLT_CLUSTER counts on the first start only: the list in the data folder is another and is used", "data", m.cfg.DataDir)
+	}
+	return nil
 }
 
 // checkInChild looks for damage in a process of its own: bbolt ends the process on some.
@@ -153,6 +167,9 @@ func (m *member) openNode() error {
 	if err != nil {
 		return usageError{err}
 	}
+	if _, dialed, _ := net.SplitHostPort(self.RaftAddr); !strings.HasSuffix(m.cfg.RaftAddr, ":"+dialed) {
+		m.log.Warn("the other members dial another port than this one listens on", "dialed", self.RaftAddr, "listening", m.cfg.RaftAddr)
+	}
 	mux, err := peer.Listen(peer.Config{
 		Name: m.folder.Name, Cluster: m.folder.Cluster, Secret: []byte(m.cfg.PeerSecret), LoopbackOnly: m.cfg.PeerSecret == "",
 		BindAddr: m.cfg.RaftAddr, NameOf: func(addr string) string { return names[addr] }, Logger: m.log,
@@ -160,10 +177,13 @@ func (m *member) openNode() error {
 	if err != nil {
 		return err
 	}
+	free := m.folder.FreeBytes
+	if m.cfg.DiskReserve == 0 {
+		free = nil
+	}
 	m.node, err = raftfsm.Open(raftfsm.Config{
 		Name: m.folder.Name, Members: m.folder.Members, RaftAdvertise: self.RaftAddr, Storage: &m.folder.Storage, Mux: mux,
-		Logger: m.log, Heartbeat: m.cfg.Heartbeat, SnapshotBytes: m.cfg.SnapshotBytes, FreeBytes: m.folder.FreeBytes,
-		DiskReserve: m.cfg.DiskReserve,
+		Logger: m.log, Heartbeat: m.cfg.Heartbeat, SnapshotBytes: m.cfg.SnapshotBytes, FreeBytes: free, DiskReserve: m.cfg.DiskReserve,
 	})
 	if err != nil {
 		return errors.Join(err, mux.Close())

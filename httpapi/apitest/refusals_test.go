@@ -149,7 +149,7 @@ func TestWhatIsNotThereYetIsRefusedByName(t *testing.T) {
 func TestDoneNotDoneAndUnknownAreToldApart(t *testing.T) {
 	writes := []string{
 		"PUT /v1/znodes/a\n\nx", "POST /v1/znodes/b", "DELETE /v1/znodes/a",
-		"POST /v1/txn\nContent-Type: application/json\n\n{\"ops\":[{\"op\":\"set\",\"path\":\"/a\"}]}",
+		"POST /v1/txn\nContent-Type: application/json\n\n{\"ops\":[{\"op\":\"set\",\"path\":\"/a\",\"data\":\"\"}]}",
 	}
 	for _, c := range []struct {
 		faults    Faults
