@@ -49,17 +49,17 @@ func TestTheStatusOfATransactionIsThatOfTheOpThatWasRefused(t *testing.T) {
 		status int
 		code   wire.Code
 	}{
-		`{"op":"create","path":"/a"}`:                    {409, wire.NodeExists},
-		`{"op":"create","path":"/none/x"}`:               {404, wire.NoNode},
+		`{"op":"create","path":"/a"}`:                              {409, wire.NodeExists},
+		`{"op":"create","path":"/none/x"}`:                         {404, wire.NoNode},
 		`{"op":"set","data":"","path":"/none"}`:                    {404, wire.NoNode},
 		`{"op":"set","data":"","path":"/a","version":7}`:           {412, wire.BadVersion},
 		`{"op":"set","data":"","path":"/a","version":0,"czxid":2}`: {412, wire.BadVersion},
 		`{"op":"set","data":"","path":"/a","version":0,"czxid":0}`: {412, wire.BadVersion},
-		`{"op":"delete","path":"/a"}`:                    {409, wire.NotEmpty},
-		`{"op":"delete","path":"/"}`:                     {400, wire.BadArguments},
-		`{"op":"check","path":"/a","absent":true}`:       {409, wire.NodeExists},
-		`{"op":"check","path":"/none"}`:                  {404, wire.NoNode},
-		`{"op":"check","path":"/a","version":1}`:         {412, wire.BadVersion},
+		`{"op":"delete","path":"/a"}`:                              {409, wire.NotEmpty},
+		`{"op":"delete","path":"/"}`:                               {400, wire.BadArguments},
+		`{"op":"check","path":"/a","absent":true}`:                 {409, wire.NodeExists},
+		`{"op":"check","path":"/none"}`:                            {404, wire.NoNode},
+		`{"op":"check","path":"/a","version":1}`:                   {412, wire.BadVersion},
 	} {
 		s.do(txn(op)).fails(want.status, want.code)
 	}
