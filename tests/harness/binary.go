@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -32,7 +33,7 @@ func Build() (*Binary, error) {
 	build := exec.Command("go", "build", "-buildvcs=false", "-o", b.Path, "./cmd/holt")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building holt: %w\n%s", err, out)
+		return nil, errors.Join(fmt.Errorf("building holt: %w\n%s", err, out), os.RemoveAll(dir))
 	}
 	go b.starter()
 	return b, nil
