@@ -98,8 +98,7 @@ func (n *Node) raftConfig() *raft.Config {
 	c.MaxAppendEntries = 64
 	c.BatchApplyCh = false
 	c.ShutdownOnRemove = false
-	c.SnapshotInterval = 2 * time.Minute
-	c.SnapshotThreshold = 1 << 20 // logSize decides, by bytes
+	c.SnapshotInterval = 24 * time.Hour // logSize decides, by bytes
 	c.TrailingLogs = MaxTrailingLogs
 	c.NoLegacyTelemetry = true
 	return c

@@ -20,7 +20,6 @@ type fsm struct {
 	outbox   *outbox
 	machine  *znode.Machine
 	size     *logSize
-	clock    int64 // the machine's: the latest time in an entry
 
 	// Reused from entry to entry.
 	entry   command.Entry
@@ -50,12 +49,8 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 	}
 	last, old := logs[len(logs)-1], f.progress.now.Load()
 	v := &view{index: last.Index, term: last.Term, state: old.state}
-	switch {
-	case f.machine.Zxid() != before:
+	if f.machine.Zxid() != before {
 		v.state = f.machine.State()
-	case f.clock > old.state.Time:
-		// Nothing but the clock moved. It is part of the state all the same: how entries fall into batches must not show.
-		v.state = &znode.State{Zxid: old.state.Zxid, Time: f.clock, Tree: old.state.Tree}
 	}
 	f.progress.publish(v)
 	f.outbox.again(f.calls.answerAll(f.answers, v.index))
@@ -77,7 +72,6 @@ func (f *fsm) apply(l *raft.Log) {
 		panic(fmt.Sprintf("raftfsm: committed entry %d of term %d: %v", l.Index, l.Term, err))
 	}
 	f.machine.Advance(f.entry.Time)
-	f.clock = max(f.clock, f.entry.Time)
 	void := f.entry.Term != l.Term
 	for i, b := range f.entry.Commands {
 		if err := f.cmd.Decode(b); err != nil {
@@ -113,7 +107,7 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 	if err != nil {
 		return fmt.Errorf("restoring a snapshot: %w", err)
 	}
-	f.machine, f.clock = znode.FromState(v.state), v.state.Time
+	f.machine = znode.FromState(v.state)
 	f.progress.publish(v)
 	// Results that the snapshot covers were never seen here.
 	f.calls.endSent(v.index)

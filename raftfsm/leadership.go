@@ -2,7 +2,6 @@ package raftfsm
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -12,8 +11,8 @@ import (
 
 const (
 	// electionStep is how much later each further voter starts an election when its leader's process has died. An
-	// election takes two round trips and two syncs.
-	electionStep = 60 * time.Millisecond
+	// election takes two round trips and a few syncs on two members, which a busy disk draws out.
+	electionStep = 150 * time.Millisecond
 	// refusedTries is how often a dead leader's port is tried.
 	refusedTries = 3
 	// nudgePauseMin and nudgePauseMax bound the pauses between telling a member of a commit again; they double.
@@ -77,12 +76,14 @@ func (n *Node) onDown(t peer.Target) {
 		if r := n.role(); r.leads || r.leader != t.Name {
 			return
 		}
-		rank, voters := n.rank(t.Name)
-		if rank < 0 || !n.gone(t.Addr) {
+		if !n.gone(t.Addr) {
 			return
 		}
-		// In turn, since two elections at once split the vote; and again, since the first in turn may lack an entry that
-		// another has, and is not voted for then.
+		rank, voters := n.rank(t.Name)
+		if rank < 0 {
+			return
+		}
+		// In turn, since two elections at once split the vote; and again, since the turns are only a good guess.
 		for turn := range 2 * voters {
 			if turn%voters == rank {
 				if r := n.role(); r.leads || r.leader != "" && r.leader != t.Name {
@@ -126,16 +127,56 @@ func (n *Node) sleep(d time.Duration) bool {
 	}
 }
 
-// rank is this voter's turn among those that survive the leader, and how many they are: -1 if it does not vote.
+// rank is this voter's turn among those that survive the leader, and how many they are: -1 if it does not vote. Whoever
+// has the longest log comes first, since a voter does not vote for a log that ends before its own; of equal ones the first
+// by name. A survivor that does not say how long its log is comes last.
 func (n *Node) rank(dead string) (turn, of int) {
-	var names []string
+	ctx, cancel := context.WithTimeout(n.ctx, electionStep/2)
+	defer cancel()
+	turn, mine := -1, n.raft.LastIndex()
+	var others []server
 	for _, s := range n.voters() {
-		if s.Name != dead {
-			names = append(names, s.Name)
+		switch s.Name {
+		case dead:
+		case n.cfg.Name:
+			turn = 0
+		default:
+			others = append(others, s)
 		}
 	}
-	slices.Sort(names)
-	return slices.Index(names, n.cfg.Name), len(names)
+	if turn < 0 {
+		return -1, 0
+	}
+	before := make(chan bool, len(others))
+	for _, s := range others {
+		go func() {
+			last, ok := n.lastIndex(ctx, s.target())
+			before <- ok && (last > mine || last == mine && s.Name < n.cfg.Name)
+		}()
+	}
+	for range others {
+		if <-before {
+			turn++
+		}
+	}
+	return turn, len(others) + 1
+}
+
+// lastIndex asks a member for the last index of its log.
+func (n *Node) lastIndex(ctx context.Context, of peer.Target) (index uint64, ok bool) {
+	conn, ok := n.asks.Try(of)
+	if !ok {
+		return 0, false
+	}
+	b, err := conn.Call(ctx, kindTerm, nil)
+	if err != nil {
+		return 0, false
+	}
+	nums, _, ok := uvarints(b, 2)
+	if !ok {
+		return 0, false
+	}
+	return nums[1], true
 }
 
 // nudges tells followers of a commit at once. Raft tells them with the next entry or after its CommitTimeout, and a

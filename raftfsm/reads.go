@@ -199,9 +199,10 @@ func (n *Node) sameTerm(ctx context.Context, to peer.Target, term uint64) bool {
 	return k > 0 && theirs == term
 }
 
-// onTerm answers with this member's term, read after it was asked.
+// onTerm answers with this member's term, read after it was asked, and the last index of its log.
 func (n *Node) onTerm(context.Context, peer.Peer, byte, []byte) ([]byte, error) {
-	return binary.AppendUvarint(nil, n.raft.CurrentTerm()), nil
+	b := binary.AppendUvarint(nil, n.raft.CurrentTerm())
+	return binary.AppendUvarint(b, n.raft.LastIndex()), nil
 }
 
 // onReadIndex answers another member that serves a linearizable read.

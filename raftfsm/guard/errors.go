@@ -39,6 +39,9 @@ func (r Reason) advice() string {
 	}
 }
 
+// adviceMark stands in a message between what is wrong and what to do about it.
+const adviceMark = "; what to do: "
+
 // StoreError says that a member must not start on a folder, why, and what to do about it.
 type StoreError struct {
 	Reason Reason
@@ -57,7 +60,7 @@ func (e *StoreError) Error() string {
 	if e.Err != nil {
 		s += ": " + e.Err.Error()
 	}
-	return s + "; what to do: " + e.Advice
+	return s + adviceMark + e.Advice
 }
 
 // Unwrap is the cause.

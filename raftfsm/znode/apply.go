@@ -43,7 +43,7 @@ func (m *Machine) create(op *Op, z Zxid) OpResult {
 		return refused(NodeExists, p, n)
 	}
 	n := newNode(p, op.Data)
-	n.czxid, n.mzxid, n.ctime, n.mtime = z, z, m.time, m.time
+	n.czxid, n.mzxid, n.ctime, n.mtime = z, z, m.now, m.now
 	m.put(n)
 	m.put(parent.withChild(+1, z))
 	return OpResult{Node: n, Created: true}
@@ -53,7 +53,7 @@ func (m *Machine) setData(op *Op, n *Node, z Zxid) OpResult {
 	if !n.fits(op.If) {
 		return refused(BadVersion, op.Path, n)
 	}
-	n = n.withData(op.Data, z, m.time)
+	n = n.withData(op.Data, z, m.now)
 	m.put(n)
 	return OpResult{Node: n}
 }

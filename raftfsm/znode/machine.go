@@ -4,7 +4,8 @@ package znode
 type Machine struct {
 	tree *Tree
 	zxid Zxid
-	time int64
+	time int64 // of the last transaction that changed anything
+	now  int64 // of the next, never less
 	undo []change
 }
 
@@ -12,7 +13,8 @@ type Machine struct {
 type State struct {
 	// Zxid of the last transaction that changed anything.
 	Zxid Zxid
-	// Time is the log's clock, ms since the Unix epoch: never going back.
+	// Time of that transaction, ms since the Unix epoch: never going back. What changes nothing does not move it, so that
+	// members at the same zxid have the same state to the byte, however much of the log after it they have seen.
 	Time int64
 	Tree *Tree
 }
@@ -25,7 +27,9 @@ type change struct{ node, old *Node }
 func NewMachine() *Machine { return &Machine{tree: newTree()} }
 
 // FromState is a machine that goes on from s.
-func FromState(s *State) *Machine { return &Machine{tree: s.Tree.Copy(), zxid: s.Zxid, time: s.Time} }
+func FromState(s *State) *Machine {
+	return &Machine{tree: s.Tree.Copy(), zxid: s.Zxid, time: s.Time, now: s.Time}
+}
 
 // State is the machine now, O(1).
 func (m *Machine) State() *State { return &State{Zxid: m.zxid, Time: m.time, Tree: m.tree.Copy()} }
@@ -33,10 +37,10 @@ func (m *Machine) State() *State { return &State{Zxid: m.zxid, Time: m.time, Tre
 // Zxid is that of the last transaction that changed anything.
 func (m *Machine) Zxid() Zxid { return m.zxid }
 
-// Advance moves the log's clock to now, unless it is there already.
-func (m *Machine) Advance(now int64) { m.time = max(m.time, now) }
+// Advance says what time the transactions that follow have; in a state that is later already, that.
+func (m *Machine) Advance(now int64) { m.now = max(m.time, now) }
 
-// Apply carries out a transaction at the log's clock: every op, or none and the reason.
+// Apply carries out a transaction: every op, or none and the reason.
 func (m *Machine) Apply(txn *Txn) *Result {
 	r := newResult(len(txn.Ops))
 	m.undo = m.undo[:0]
@@ -50,7 +54,7 @@ func (m *Machine) Apply(txn *Txn) *Result {
 		}
 	}
 	if len(m.undo) > 0 {
-		m.zxid = z
+		m.zxid, m.time = z, m.now
 		clear(m.undo) // or it would keep replaced znodes alive
 	}
 	r.Zxid = m.zxid

@@ -85,9 +85,14 @@ func TestMadeAgainStartsAgain(t *testing.T) {
 
 func TestTimeNeverGoesBack(t *testing.T) {
 	r := newRig(t)
-	r.at(100).at(40).do(create("/a"))
-	if s := r.stat("/a"); s.Ctime != 100 || r.State().Time != 100 {
-		t.Errorf("the log's clock went back to %d", s.Ctime)
+	r.at(100).do(create("/a"))
+	r.at(40).do(create("/b"))
+	if s := r.stat("/b"); s.Ctime != 100 || r.State().Time != 100 {
+		t.Errorf("the time of the tree went back to %d", s.Ctime)
+	}
+	r.at(200).try(remove("/not/there"))
+	if now := r.State().Time; now != 100 {
+		t.Errorf("a refused transaction moved the time of the state to %d", now)
 	}
 }
 

@@ -97,7 +97,7 @@ func TestMachineAgreesWithTwin(t *testing.T) {
 		for range rapid.IntRange(1, 30).Draw(t, "transactions") {
 			now := tw.time + int64(rapid.IntRange(-2, 5).Draw(t, "passed"))
 			m.Advance(now)
-			tw.time = max(tw.time, now)
+			tw.now = max(tw.time, now)
 			ops := drawOps(t, tw)
 			if compareResult(t, m.Apply(transaction(ops)), tw, ops) {
 				agreed++

@@ -13,7 +13,8 @@ import (
 // what is asked.
 type twin struct {
 	zxid  int64
-	time  int64
+	time  int64 // of the last change
+	now   int64 // of the next
 	nodes map[string]twinNode
 }
 
@@ -84,7 +85,7 @@ func (t *twin) stat(p string) Stat {
 
 // apply gives a result an op, and how the transaction ended.
 func (t *twin) apply(ops []Op) (results []twinResult, code string, failed int) {
-	tried := &twin{zxid: t.zxid + 1, time: t.time, nodes: maps.Clone(t.nodes)}
+	tried := &twin{zxid: t.zxid + 1, time: t.now, now: t.now, nodes: maps.Clone(t.nodes)}
 	changes := false
 	for i, op := range ops {
 		r := tried.step(op)
