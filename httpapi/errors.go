@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
@@ -170,11 +171,13 @@ func (x *exchange) fail(err error) {
 		x.setReadDeadline(time.Now()) // or net/http would wait for some of the rest
 	}
 	x.setZxid(znode.Zxid(p.Zxid))
-	body, err := json.Marshal(&p.Problem)
-	if err != nil {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false) // nothing here is shown as a page; a detail stays readable
+	if err := enc.Encode(&p.Problem); err != nil {
 		panic("httpapi: a problem that is no JSON: " + err.Error())
 	}
-	_ = x.writeWhole(p.Status, typeProblem, append(body, '\n'))
+	_ = x.writeWhole(p.Status, typeProblem, body.Bytes())
 }
 
 // quoted is client's text fit for a message: short and without control characters.

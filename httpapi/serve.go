@@ -93,7 +93,7 @@ func (a *API) finish(x *exchange, begun time.Time) {
 	took := time.Since(begun)
 	x.at.metrics.End(x.status, took)
 	if a.log.Enabled(x.r.Context(), slog.LevelDebug) {
-		a.log.Debug("request", "method", x.r.Method, "path", x.r.URL.Path, "status", x.status, "took", took)
+		a.log.Debug("request", "method", x.r.Method, "path", x.r.URL.Path, "status", x.status, "took", took.String())
 	}
 	x.ResponseWriter, x.r, x.at, x.path = nil, nil, nil, ""
 	x.query.reset()

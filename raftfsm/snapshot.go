@@ -37,7 +37,7 @@ func (s *snapshot) Persist(sink raft.SnapshotSink) error {
 	if err := writeSnapshot(sink, s.view); err != nil {
 		return errors.Join(fmt.Errorf("writing a snapshot: %w", err), sink.Cancel())
 	}
-	s.log.Info("wrote a snapshot", "zxid", s.view.state.Zxid, "znodes", s.view.state.Tree.Len(), "took", time.Since(start))
+	s.log.Info("wrote a snapshot", "zxid", s.view.state.Zxid, "znodes", s.view.state.Tree.Len(), "took", time.Since(start).String())
 	return sink.Close()
 }
 

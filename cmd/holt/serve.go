@@ -238,6 +238,7 @@ func (m *member) run() error {
 	m.log.Info("serving", "name", m.folder.Name, "http", m.lis.Addr().String(), "raft", m.cfg.RaftAddr, "data", m.cfg.DataDir, "version", buildVersion())
 	select {
 	case s := <-signals:
+		signal.Stop(signals) // a second one ends the process at once
 		m.log.Info("stopping", "signal", s.String())
 		return m.stop()
 	case err := <-served:
@@ -257,7 +258,11 @@ func (m *member) stop() error {
 	if err := m.server.Shutdown(ctx); err != nil {
 		m.log.Warn("requests under way were cut off", "error", err)
 	}
-	return m.close()
+	if err := m.close(); err != nil {
+		return err
+	}
+	m.log.Info("stopped")
+	return nil
 }
 
 // close closes what was opened, last first.
