@@ -26,24 +26,13 @@ type listing struct {
 // getChildren answers GET /v1/children{path}, all of it from one state. It is written as it is read from the tree: a
 // znode may have more children than fit in memory twice.
 func (a *API) getChildren(x *exchange) error {
-	path, err := x.znodePath()
-	if err != nil {
-		return err
-	}
 	l, err := x.listing()
 	if err != nil {
 		return err
 	}
-	if err := x.refusePreconditions("If-Match"); err != nil {
-		return err
-	}
-	s, err := x.state()
+	n, s, err := x.node()
 	if err != nil {
 		return err
-	}
-	n := s.Tree.Get(path)
-	if n == nil {
-		return noNode(path, s.Zxid)
 	}
 	stat := n.Stat()
 	x.setZxid(s.Zxid)
@@ -58,6 +47,7 @@ func (a *API) getChildren(x *exchange) error {
 			return x.notModified()
 		}
 	}
+	path := n.Path()
 	next := l.next(s.Tree, path)
 	if next != "" {
 		x.Header()["Link"] = []string{"<" + x.nextURL(path, next) + `>; rel="next"`}

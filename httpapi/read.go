@@ -43,6 +43,26 @@ func (x *exchange) linearState() (*znode.State, error) {
 	return x.api.cfg.Reader.Linearizable(ctx)
 }
 
+// node is the znode a read names, in the state to answer it from.
+func (x *exchange) node() (*znode.Node, *znode.State, error) {
+	path, err := x.znodePath()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := x.refusePreconditions("If-Match"); err != nil {
+		return nil, nil, err
+	}
+	s, err := x.state()
+	if err != nil {
+		return nil, nil, err
+	}
+	n := s.Tree.Get(path)
+	if n == nil {
+		return nil, nil, noNode(path, s.Zxid)
+	}
+	return n, s, nil
+}
+
 // stateAt waits for a state of at least asked.
 func (x *exchange) stateAt(asked znode.Zxid) (*znode.State, error) {
 	ctx, cancel := context.WithTimeout(x.r.Context(), x.api.cfg.ZxidWait)

@@ -10,24 +10,13 @@ import (
 
 // getZnode answers GET and HEAD /v1/znodes{path}: data and stat.
 func (a *API) getZnode(x *exchange) error {
-	path, err := x.znodePath()
-	if err != nil {
-		return err
-	}
 	format, err := x.format()
 	if err != nil {
 		return err
 	}
-	if err := x.refusePreconditions("If-Match"); err != nil {
-		return err
-	}
-	s, err := x.state()
+	n, s, err := x.node()
 	if err != nil {
 		return err
-	}
-	n := s.Tree.Get(path)
-	if n == nil {
-		return noNode(path, s.Zxid)
 	}
 	stat := n.Stat()
 	tag, version := x.setStat(&stat, s.Zxid)
