@@ -70,6 +70,33 @@ func TestADeadLeaderIsReplacedBeforeItsHeartbeatIsMissed(t *testing.T) {
 	})
 }
 
+// Followers that have just started and carried nothing to their leader notice its death all the same.
+func TestFollowersThatHaveJustRestartedReplaceADeadLeaderAtOnce(t *testing.T) {
+	const heartbeat = 2 * time.Second
+	story(t, raftfsmtest.Config{Heartbeat: heartbeat}, func(t *testing.T, c *raftfsmtest.Cluster) {
+		for range 4 {
+			leader, followers := c.Leader(), c.Followers()
+			for _, f := range followers {
+				c.Crash(f)
+				c.Restart(f)
+				c.WaitReady()
+			}
+			if c.Leader() != leader {
+				continue
+			}
+			time.Sleep(time.Second)
+			c.Crash(leader)
+			crashed := time.Now()
+			c.WaitLeader(leader)
+			if took := time.Since(crashed); took > heartbeat/2 {
+				t.Errorf("a new leader after %v", took)
+			}
+			c.Restart(leader)
+			c.WaitReady()
+		}
+	})
+}
+
 func TestACutConnectionToALiveLeaderCausesNoElection(t *testing.T) {
 	story(t, raftfsmtest.Config{}, func(t *testing.T, c *raftfsmtest.Cluster) {
 		leader := c.Leader()
