@@ -56,10 +56,20 @@ type Config struct {
 	BodyTimeout   time.Duration
 	AnswerTimeout time.Duration
 
+	// Core are the limits of what is behind the interfaces, to be shown by /v1/limits.
+	Core CoreLimits
+
 	// Metrics counts requests; nil counts nothing. Package httpapi/metrics has the one for Prometheus.
 	Metrics Metrics
 	// MetricsHandler answers /metrics; nil answers 501.
 	MetricsHandler http.Handler
+}
+
+// CoreLimits are limits that the Proposer holds. Zero means none.
+type CoreLimits struct {
+	WaitingWrites     int64 // writes of one member that wait for their outcome; more are throttled
+	WaitingWriteBytes int64 // of them together
+	DiskReserveBytes  int64 // room on the leader's disk below which only deletes are taken
 }
 
 // Validate says what is wrong with the Config, or nil.

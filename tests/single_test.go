@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -182,5 +183,23 @@ func TestAMemberWithAnotherSecretStaysOutside(t *testing.T) {
 				t.Errorf("member %s logged a secret", m.Name)
 			}
 		}
+	}
+}
+
+// Every limit has a name and a value where a client can look it up.
+func TestAMemberTellsItsLimits(t *testing.T) {
+	m := bin.NewMember(t, "a").Start().Ready()
+	_, _, body := m.Get("/v1/limits")
+	var limits map[string]int64
+	if err := json.Unmarshal([]byte(body), &limits); err != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+	for name, value := range limits {
+		if value <= 0 {
+			t.Errorf("%s is %d", name, value)
+		}
+	}
+	if limits["waiting_writes"] == 0 || limits["disk_reserve_bytes"] == 0 {
+		t.Errorf("the limits of the core are missing: %s", body)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"reflect"
 	"strings"
@@ -201,6 +202,8 @@ func (c ServeConfig) check() error {
 		return errors.New("HOLT_MAX_REQUESTS must be at least 1")
 	case c.SnapshotBytes < 1:
 		return errors.New("HOLT_SNAPSHOT_BYTES must be at least 1")
+	case c.DiskReserve > math.MaxInt64:
+		return fmt.Errorf("HOLT_DISK_RESERVE must be at most %d", int64(math.MaxInt64))
 	case c.WriteWait <= 0:
 		return errors.New("HOLT_WRITE_WAIT must be more than 0")
 	case c.Heartbeat < minHeartbeat:

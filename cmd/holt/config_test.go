@@ -27,6 +27,7 @@ func TestAConfigurationThatCannotWorkIsRefusedByName(t *testing.T) {
 		"HOLT_MAX_REQUESTS":   {"0", "-1", "many"},
 		"HOLT_MAX_DATA_BYTES": {"0", "1048577"},
 		"HOLT_SNAPSHOT_BYTES": {"0"},
+		"HOLT_DISK_RESERVE":   {"-1", "9223372036854775808"},
 	} {
 		for _, value := range values {
 			t.Run(variable+"="+value, func(t *testing.T) {

@@ -196,6 +196,9 @@ func (m *member) openServer() error {
 	api, err := httpapi.New(httpapi.Config{
 		Proposer: m.node, Reader: m.node, Cluster: joined{m.node}, Logger: m.log, AllowedHosts: m.hosts(),
 		MaxDataBytes: m.cfg.MaxDataBytes, RequirePrecondition: m.cfg.RequirePrecondition, MaxRequests: m.cfg.MaxRequests,
+		Core: httpapi.CoreLimits{
+			WaitingWrites: raftfsm.MaxCalls, WaitingWriteBytes: raftfsm.MaxCallBytes, DiskReserveBytes: int64(m.cfg.DiskReserve),
+		},
 		WriteWait: m.cfg.WriteWait, Metrics: m.metrics.requests, MetricsHandler: m.metrics.handler(),
 	})
 	if err != nil {

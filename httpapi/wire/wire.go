@@ -158,6 +158,11 @@ type Limits struct {
 	Requests           int64 `json:"requests"`
 	ConcurrentStreams  int64 `json:"concurrent_streams"`
 	DrainBytes         int64 `json:"drain_bytes"`
+	WaitingWrites      int64 `json:"waiting_writes"`
+	WaitingWriteBytes  int64 `json:"waiting_write_bytes"`
+	DiskReserveBytes   int64 `json:"disk_reserve_bytes"`
+	HeaderTimeoutMs    int64 `json:"header_timeout_ms"`
+	IdleTimeoutMs      int64 `json:"idle_timeout_ms"`
 	BodyTimeoutMs      int64 `json:"body_timeout_ms"`
 	AnswerTimeoutMs    int64 `json:"answer_timeout_ms"`
 	WriteWaitMs        int64 `json:"write_wait_ms"`
