@@ -37,20 +37,31 @@ func malformed(format string, args ...any) error {
 }
 
 // Kinds of command. A number is never used twice.
-const kindTxn = 1
+const (
+	kindTxn        = 1
+	kindSessionTxn = 2 // the same, with the key of the session it belongs to behind the number
+)
 
 // Bits of an op's flags.
 const (
-	opIf     = 1 << iota // tags follow
-	opAbsent             // the znode must not exist
-	opFlags              // the first bit that means nothing
+	opIf      = 1 << iota // tags follow
+	opAbsent              // the znode must not exist
+	opSession             // what it says about a session follows
+	opFlags               // the first bit that means nothing
 )
 
 // Append encodes c behind b.
 func (c *Command) Append(b []byte) []byte {
-	b = append(b, kindTxn)
+	kind := byte(kindTxn)
+	if c.Txn.Session != nil {
+		kind = kindSessionTxn
+	}
+	b = append(b, kind)
 	b = binary.LittleEndian.AppendUint64(b, uint64(c.Origin))
 	b = binary.AppendUvarint(b, c.Seq)
+	if c.Txn.Session != nil {
+		b = append(b, c.Txn.Session[:]...)
+	}
 	b = binary.AppendUvarint(b, uint64(len(c.Txn.Ops)))
 	for i := range c.Txn.Ops {
 		b = appendOp(b, &c.Txn.Ops[i])
@@ -60,13 +71,19 @@ func (c *Command) Append(b []byte) []byte {
 
 // Size is about how many bytes Append adds, never fewer.
 func (c *Command) Size() int {
-	n := 32
+	n := 32 + len(znode.SessionKey{})
 	for i := range c.Txn.Ops {
 		op := &c.Txn.Ops[i]
 		n += 32 + len(op.Path.String()) + len(op.Data) + 20*len(op.If)
+		if op.Session != nil {
+			n += sessionOpBytes
+		}
 	}
 	return n
 }
+
+// sessionOpBytes is at least what an op says about a session.
+const sessionOpBytes = len(znode.SessionKey{}) + 3*binary.MaxVarintLen64 + 2
 
 func appendOp(b []byte, op *znode.Op) []byte {
 	var flags byte
@@ -75,6 +92,9 @@ func appendOp(b []byte, op *znode.Op) []byte {
 	}
 	if op.Absent {
 		flags |= opAbsent
+	}
+	if op.Session != nil {
+		flags |= opSession
 	}
 	b = append(b, byte(op.Kind), byte(op.Mode), flags)
 	b = appendString(b, op.Path.String())
@@ -85,6 +105,13 @@ func appendOp(b []byte, op *znode.Op) []byte {
 			b = binary.AppendUvarint(b, uint64(t.Version))
 			b = binary.AppendUvarint(b, uint64(t.Czxid))
 		}
+	}
+	if s := op.Session; s != nil {
+		b = append(b, s.Key[:]...)
+		b = binary.AppendUvarint(b, uint64(s.Owner))
+		b = binary.AppendUvarint(b, uint64(s.Timeout))
+		b = binary.AppendUvarint(b, s.Term)
+		b = append(b, byte(s.Reason), byte(s.Watch))
 	}
 	return b
 }
@@ -100,11 +127,17 @@ func (c *Command) Decode(b []byte) error {
 		return malformed("%d bytes, the limit is %d", len(b), MaxCommandBytes)
 	}
 	r := reader{b: b}
-	if kind := r.byte(); kind != kindTxn {
+	kind := r.byte()
+	if kind != kindTxn && kind != kindSessionTxn {
 		return malformed("kind %d", kind)
 	}
 	c.Origin = Origin(r.uint64())
 	c.Seq = r.num()
+	c.Txn.Session = nil
+	if kind == kindSessionTxn {
+		c.Txn.Session = &znode.SessionKey{}
+		copy(c.Txn.Session[:], r.take(len(c.Txn.Session)))
+	}
 	n := r.num()
 	if n == 0 || n > znode.MaxTxnOps {
 		return malformed("%d ops", n)
@@ -124,7 +157,13 @@ func (c *Command) Decode(b []byte) error {
 		}
 		c.Txn.Ops = append(c.Txn.Ops, op)
 	}
-	return r.end()
+	if err := r.end(); err != nil {
+		return err
+	}
+	if err := c.Txn.Validate(); err != nil {
+		return malformed("%v", err)
+	}
+	return nil
 }
 
 func (r *reader) op(op *znode.Op) error {
@@ -143,6 +182,13 @@ func (r *reader) op(op *znode.Op) error {
 		}
 	}
 	op.Absent = flags&opAbsent != 0
+	if flags&opSession != 0 {
+		s := &znode.SessionOp{}
+		copy(s.Key[:], r.take(len(s.Key)))
+		s.Owner, s.Timeout, s.Term = znode.Owner(r.num()), int64(r.num()), r.num()
+		s.Reason, s.Watch = znode.Reason(r.byte()), znode.WatchMode(r.byte())
+		op.Session = s
+	}
 	if r.bad || flags >= opFlags {
 		return malformed("an op is cut short or has unknown flags")
 	}
@@ -153,9 +199,6 @@ func (r *reader) op(op *znode.Op) error {
 		op.Path = znode.Path(p)
 	} else {
 		op.Path, err = znode.ParsePath(path)
-	}
-	if err == nil {
-		err = op.Validate()
 	}
 	if err != nil {
 		return malformed("%v", err)

@@ -20,6 +20,14 @@ func (m *Machine) step(op *Op, z Zxid) OpResult {
 		return m.delete(op, z)
 	case Check:
 		return m.check(op)
+	case OpenSession:
+		return m.openSession(op, z)
+	case CloseSession:
+		return m.closeSession(op, z)
+	case AddWatch:
+		return m.addWatch(op)
+	case RemoveWatch:
+		return m.removeWatch(op)
 	}
 	// The command was decoded and validated: this is a bug, and going on would let members differ.
 	panic("znode: apply of an unknown kind of op: " + op.Kind.String())
@@ -42,10 +50,21 @@ func (m *Machine) create(op *Op, z Zxid) OpResult {
 	if n := m.tree.Get(p); n != nil {
 		return refused(NodeExists, p, n)
 	}
+	if parent.Owner() != 0 {
+		return refused(NoChildrenForEphemerals, parent.Path(), parent)
+	}
 	n := newNode(p, op.Data)
 	n.czxid, n.mzxid, n.ctime, n.mtime = z, z, m.now, m.now
+	if op.Mode.Ephemeral() {
+		if m.countOf(m.session.Owner).ephemerals >= MaxSessionEphemerals {
+			return refused(QuotaExceeded, p, nil)
+		}
+		n.more = &more{pzxid: z, owner: m.session.Owner}
+	}
 	m.put(n)
 	m.put(parent.withChild(+1, z))
+	m.event(Event{Type: NodeCreated, Path: p})
+	m.event(Event{Type: NodeChildrenChanged, Path: parent.Path()})
 	return OpResult{Node: n, Created: true}
 }
 
@@ -55,6 +74,7 @@ func (m *Machine) setData(op *Op, n *Node, z Zxid) OpResult {
 	}
 	n = n.withData(op.Data, z, m.now)
 	m.put(n)
+	m.event(Event{Type: NodeDataChanged, Path: op.Path})
 	return OpResult{Node: n}
 }
 
@@ -71,9 +91,17 @@ func (m *Machine) delete(op *Op, z Zxid) OpResult {
 	case n.NumChildren() > 0:
 		return refused(NotEmpty, op.Path, n)
 	}
-	m.remove(n)
-	m.put(m.tree.Get(op.Path.Parent()).withChild(-1, z))
+	m.unlink(n, z, 0)
 	return OpResult{Node: n}
+}
+
+// unlink deletes a leaf, because a session ended or, with no cause, because somebody asked for it.
+func (m *Machine) unlink(n *Node, z Zxid, cause Reason) {
+	p := n.Path()
+	m.remove(n)
+	m.put(m.tree.Get(p.Parent()).withChild(-1, z))
+	m.event(Event{Type: NodeDeleted, Path: p, Cause: cause})
+	m.event(Event{Type: NodeChildrenChanged, Path: p.Parent()})
 }
 
 func (m *Machine) check(op *Op) OpResult {

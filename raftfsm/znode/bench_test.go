@@ -17,7 +17,7 @@ func grove(b *testing.B, n int) (*Machine, []Path) {
 	b.Helper()
 	m, data := NewMachine(), strings.Repeat("x", 256)
 	paths := make([]Path, 0, n)
-	m.Advance(1_700_000_000_000)
+	m.Advance(1_700_000_000_000, 1)
 	for d := range n / perDir {
 		dir := fmt.Sprintf("/service-%04d", d)
 		txn := &Txn{Ops: []Op{create(dir)}}

@@ -13,12 +13,17 @@ const (
 	BadVersion
 	NotEmpty
 	NoChildrenForEphemerals
-	codes // how many there are
+	SessionExpired
+	NoWatch
+	QuotaExceeded
+	StaleTerm // what a leader decided came too late: its term was over
+	codes     // how many there are
 )
 
 var codeNames = [codes]string{
 	OK: "ok", RolledBack: "rolled_back", BadArguments: "bad_arguments", NoNode: "no_node", NodeExists: "node_exists",
 	BadVersion: "bad_version", NotEmpty: "not_empty", NoChildrenForEphemerals: "no_children_for_ephemerals",
+	SessionExpired: "session_expired", NoWatch: "no_watch", QuotaExceeded: "quota_exceeded", StaleTerm: "stale_term",
 }
 
 func (c Code) String() string {

@@ -22,7 +22,7 @@ var residue = crc32.Checksum(make([]byte, 4), castagnoli)
 // znode has its parent and every parent as many children as it says. The error wraps ErrCorruptState, or is the reader's.
 func DecodeState(r io.Reader) (*State, error) {
 	crc := crc32.New(castagnoli)
-	d := &decoder{r: bufio.NewReaderSize(io.TeeReader(r, crc), bufferBytes), crc: crc, tree: emptyTree()}
+	d := &decoder{r: bufio.NewReaderSize(io.TeeReader(r, crc), bufferBytes), crc: crc, tree: emptyTree(), sessions: newSessions()}
 	s, err := d.state()
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = corrupt("it ends too early")
@@ -49,6 +49,10 @@ type decoder struct {
 	parent *Node  // of the children being read
 	seen   uint64 // of them so far
 	listed uint64 // children that parents vouch for, all together
+
+	version    byte // of the format
+	sessions   *Sessions
+	ephemerals []*Node // to be held to the sessions that own them
 }
 
 func (d *decoder) state() (*State, error) {
@@ -80,7 +84,22 @@ func (d *decoder) state() (*State, error) {
 	if err := d.endChildren(); err != nil {
 		return nil, err
 	}
-	return &State{Zxid: Zxid(zxid), Time: int64(time), Tree: d.tree}, d.end()
+	s := &State{Zxid: Zxid(zxid), Time: int64(time), Tree: d.tree, Sessions: d.sessions, History: History{floor: Zxid(zxid)}}
+	s.History.tail = chunk{base: Zxid(zxid), last: Zxid(zxid)}
+	if d.version > 1 {
+		if err := d.sessionTable(Zxid(zxid), int64(time)); err != nil {
+			return nil, err
+		}
+		h, err := d.history(Zxid(zxid))
+		if err != nil {
+			return nil, err
+		}
+		s.History = *h
+	}
+	if err := d.owners(); err != nil {
+		return nil, err
+	}
+	return s, d.end()
 }
 
 func (d *decoder) head() error {
@@ -90,9 +109,10 @@ func (d *decoder) head() error {
 		return err
 	case string(head[:len(stateMagic)]) != stateMagic:
 		return corrupt("it does not begin as one")
-	case head[len(stateMagic)] != stateVersion:
-		return corrupt("format version %d, this program reads %d", head[len(stateMagic)], stateVersion)
+	case head[len(stateMagic)] == 0 || head[len(stateMagic)] > stateVersion:
+		return corrupt("format version %d, this program reads up to %d", head[len(stateMagic)], stateVersion)
 	}
+	d.version = head[len(stateMagic)]
 	return nil
 }
 
@@ -154,6 +174,9 @@ func (d *decoder) node(newest Zxid) error {
 		return err
 	}
 	d.tree.load(n)
+	if n.Owner() != 0 {
+		d.ephemerals = append(d.ephemerals, n)
+	}
 	d.last, d.dir = n, dir
 	return nil
 }
@@ -185,6 +208,9 @@ func (d *decoder) stat(n *Node, flag byte) {
 	if flag&flagMore != 0 {
 		n.more = &more{pzxid: Zxid(d.num()), created: d.num(), children: d.num(), aversion: int64(d.num())}
 		d.listed += n.more.children
+		if flag&flagOwner != 0 {
+			n.more.owner = Owner(d.num())
+		}
 	}
 }
 
@@ -198,6 +224,10 @@ func checkStat(n *Node, flag byte, newest Zxid) string {
 		return fmt.Sprintf("was set and has the version %d", n.version)
 	case m != nil && (m.children > m.created || m.created > math.MaxInt64/2):
 		return fmt.Sprintf("has %d children of %d", m.children, m.created)
+	case flag&flagOwner != 0 && (m == nil || m.owner == 0 || Zxid(m.owner) >= n.czxid):
+		return "has no sound owner"
+	case flag&flagOwner != 0 && m.created > 0:
+		return "is ephemeral and had children"
 	}
 	return ""
 }

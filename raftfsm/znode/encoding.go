@@ -11,17 +11,21 @@ import (
 // A state is written as
 //
 //	magic, format version
-//	sections: a tag byte each; meta (zxid, time, number of znodes), then znodes in the order of the tree
+//	sections: a tag byte each; meta (zxid, time, number of znodes), then znodes in the order of the tree,
+//	then sessions (those alive, ended, watches) and the history (its chunks)
 //	the end tag and a CRC32C of all before it, low byte first
 //
-// Numbers are uvarints. Equal states give equal bytes on every member, whatever their history.
+// Numbers are uvarints. Equal states give equal bytes on every member, however they came to them. Version 1 had neither
+// sessions nor history, and is still read.
 const (
 	stateMagic   = "holtstate"
-	stateVersion = 1
+	stateVersion = 2
 
-	sectionEnd   = 0
-	sectionMeta  = 1
-	sectionNodes = 2
+	sectionEnd      = 0
+	sectionMeta     = 1
+	sectionNodes    = 2
+	sectionSessions = 3
+	sectionHistory  = 4
 
 	// bufferBytes is the unit of reading and writing; the data of any znode fits in.
 	bufferBytes = 2 * MaxDataBytes
@@ -30,8 +34,9 @@ const (
 // Flags of a znode in the encoding.
 const (
 	flagSameDir = 1 << iota // the directory is that of the znode before
-	flagMore                // children or ACL were there once
+	flagMore                // children or ACL were there once, or an owner is
 	flagSet                 // the data was set after the create, be it in the same transaction
+	flagOwner               // a session owns it
 	flags                   // the first bit that means nothing
 )
 
@@ -53,6 +58,8 @@ func (s *State) Encode(w io.Writer) error {
 			return e.err
 		}
 	}
+	e.sessions(s.Sessions)
+	e.history(&s.History)
 	e.byte(sectionEnd)
 	if e.err == nil {
 		e.err = e.w.Flush()
@@ -89,6 +96,9 @@ func (e *encoder) node(n *Node) {
 	if n.more != nil {
 		flag |= flagMore
 	}
+	if n.Owner() != 0 {
+		flag |= flagOwner
+	}
 	if n.version != 0 {
 		flag |= flagSet
 	}
@@ -104,9 +114,50 @@ func (e *encoder) node(n *Node) {
 	}
 	if m := n.more; m != nil {
 		b = appendNums(b, uint64(m.pzxid), m.created, m.children, uint64(m.aversion))
+		if m.owner != 0 {
+			b = appendNums(b, uint64(m.owner))
+		}
 	}
 	e.buf, e.dir = b, dir
 	e.write(b)
+}
+
+// sessions writes the table. Ephemerals are not in it: the znodes say whose they are.
+func (e *encoder) sessions(s *Sessions) {
+	e.byte(sectionSessions)
+	e.num(uint64(s.live.Len()))
+	s.live.Scan(func(n *Session) bool {
+		e.write(n.Key[:])
+		e.write(appendNums(e.buf[:0], uint64(n.Owner), uint64(n.Timeout), uint64(n.Opened)))
+		return e.err == nil
+	})
+	e.num(uint64(len(s.endings)))
+	for _, t := range s.endings {
+		e.write(t.Key[:])
+		e.write(appendNums(e.buf[:0], uint64(t.Owner), uint64(t.Reason), uint64(t.Zxid), uint64(t.Time)))
+	}
+	e.num(uint64(s.byOwner.Len()))
+	s.byOwner.Scan(func(w *Watch) bool {
+		b := appendNums(e.buf[:0], uint64(w.Owner), uint64(w.Mode))
+		e.write(appendString(b, w.Path.String()))
+		return e.err == nil
+	})
+}
+
+// history writes the records as they are kept, chunk by chunk: where chunks end decides what is forgotten together.
+func (e *encoder) history(h *History) {
+	e.byte(sectionHistory)
+	e.num(uint64(h.floor))
+	e.num(uint64(len(h.full)))
+	for i := range h.full {
+		e.chunk(&h.full[i])
+	}
+	e.chunk(&h.tail)
+}
+
+func (e *encoder) chunk(c *chunk) {
+	e.write(appendNums(e.buf[:0], uint64(c.base), uint64(c.last), uint64(c.records), uint64(len(c.b))))
+	e.write(c.b)
 }
 
 func appendString(b []byte, s string) []byte {

@@ -14,4 +14,20 @@ const (
 	MaxTxnBytes = 4 << 20
 	// MaxTags bounds the alternatives of one precondition.
 	MaxTags = 16
+
+	// MaxSessions bounds the sessions that are alive.
+	MaxSessions = 250_000
+	// MaxSessionEphemerals bounds the ephemeral znodes of one session: they go in one transaction.
+	MaxSessionEphemerals = 10_000
+	// MaxSessionWatches bounds the watches of one session.
+	MaxSessionWatches = 10_000
+	// MaxWatches bounds the watches of all sessions.
+	MaxWatches = 1_000_000
+	// MinSessionTimeout and MaxSessionTimeout bound a session's timeout, in ms. A server may be configured to allow less.
+	MinSessionTimeout = 100
+	MaxSessionTimeout = 24 * 3600 * 1000
+	// MaxTombstones bounds how many ended sessions are remembered.
+	MaxTombstones = 100_000
+	// TombstoneTime is how long an ended session is remembered at least, in ms, unless there are too many.
+	TombstoneTime = 3600 * 1000
 )

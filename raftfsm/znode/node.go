@@ -8,7 +8,7 @@ import "strings"
 // pointer. Children are not in the node: they are neighbours in the tree.
 type Node struct {
 	text    string // the path, then the data
-	more    *more  // nil for a znode that never had children or an ACL
+	more    *more  // nil for a znode that never had children, ACL or owner
 	czxid   Zxid
 	mzxid   Zxid
 	ctime   int64
@@ -24,6 +24,7 @@ type more struct {
 	created  uint64 // children ever created
 	children uint64 // children now
 	aversion int64
+	owner    Owner // of an ephemeral
 }
 
 // Stat is what is known about a znode besides its data, as ZooKeeper's. Times are ms since the Unix epoch.
@@ -90,8 +91,17 @@ func (n *Node) Stat() Stat {
 	}
 	if m := n.more; m != nil {
 		s.Pzxid, s.Cversion, s.Aversion, s.NumChildren = m.pzxid, n.Cversion(), m.aversion, int64(m.children)
+		s.EphemeralOwner = m.owner.String()
 	}
 	return s
+}
+
+// Owner is the session an ephemeral znode goes with, 0 of any other.
+func (n *Node) Owner() Owner {
+	if n.more == nil {
+		return 0
+	}
+	return n.more.owner
 }
 
 // dir is the path of the directory it lives in, as the tree orders by it: "" for the root and its children.

@@ -8,7 +8,7 @@ type Zxid uint64
 // Mode is what kind of znode a create makes.
 type Mode uint8
 
-// The modes, in ZooKeeper's order. Only the two persistent ones can be created yet.
+// The modes, in ZooKeeper's order. Containers and those with a TTL cannot be created yet.
 const (
 	Persistent Mode = iota
 	Ephemeral
@@ -47,8 +47,11 @@ func (m Mode) Sequential() bool {
 	return m == PersistentSequential || m == EphemeralSequential || m == PersistentSequentialWithTTL
 }
 
+// Ephemeral says whether the znode goes with the session that made it.
+func (m Mode) Ephemeral() bool { return m == Ephemeral || m == EphemeralSequential }
+
 // Supported says whether a znode of this mode can be created by this version.
-func (m Mode) Supported() bool { return m == Persistent || m == PersistentSequential }
+func (m Mode) Supported() bool { return m <= EphemeralSequential }
 
 // Kind is what an op does.
 type Kind uint8
@@ -65,10 +68,20 @@ const (
 	Delete
 	// Check changes nothing: it holds the rest of the transaction to what it says.
 	Check
+	// OpenSession begins a session. The ops about sessions are each alone in their transaction.
+	OpenSession
+	// CloseSession ends one, with its ephemerals and watches.
+	CloseSession
+	// AddWatch sets a watch of the transaction's session.
+	AddWatch
+	// RemoveWatch takes it back.
+	RemoveWatch
 	kinds // one more than the last kind
 )
 
-var kindNames = [kinds]string{Create: "create", Put: "put", Set: "set", Delete: "delete", Check: "check"}
+var kindNames = [kinds]string{Create: "create", Put: "put", Set: "set", Delete: "delete", Check: "check",
+	OpenSession: "open_session", CloseSession: "close_session", AddWatch: "add_watch", RemoveWatch: "remove_watch",
+}
 
 func (k Kind) String() string {
 	if k < kinds && k > 0 {
@@ -95,6 +108,9 @@ type Op struct {
 	If []Tag
 	// Absent turns Check around: the znode must not exist.
 	Absent bool
+
+	// Session is what the op says about a session: of the ops about sessions, else nil.
+	Session *SessionOp
 }
 
 // CreateOp makes a znode at p. The mode is not sequential.
@@ -124,7 +140,16 @@ func CheckAbsentOp(p Path) Op { return Op{Kind: Check, Path: p, Absent: true} }
 func (op *Op) Prefix() Prefix { return Prefix(op.Path) }
 
 // Grows says whether the op can make the state larger. What cannot is taken even when the disk is nearly full.
-func (op *Op) Grows() bool { return op.Kind == Create || op.Kind == Put || op.Kind == Set }
+func (op *Op) Grows() bool {
+	switch op.Kind {
+	case Create, Put, Set, OpenSession, AddWatch:
+		return true
+	}
+	return false
+}
+
+// aboutSession says whether the op is one of those about sessions.
+func (op *Op) aboutSession() bool { return op.Kind >= OpenSession && op.Kind < kinds }
 
 // Validate says whether the op is one that Apply knows how to judge. The error is for whoever asked.
 func (op *Op) Validate() error {
@@ -143,6 +168,27 @@ func (op *Op) Validate() error {
 		return fmt.Errorf("a precondition on a version needs a znode that exists")
 	case op.Absent && op.Kind != Check:
 		return fmt.Errorf("%s cannot ask for a znode to be absent", op.Kind)
+	case op.aboutSession() != (op.Session != nil):
+		return fmt.Errorf("%s says the wrong thing about a session", op.Kind)
+	case op.aboutSession():
+		return op.validateSession()
+	}
+	return nil
+}
+
+func (op *Op) validateSession() error {
+	s := op.Session
+	switch {
+	case len(op.Data) > 0 || len(op.If) > 0:
+		return fmt.Errorf("%s takes neither data nor a precondition", op.Kind)
+	case op.Kind == OpenSession && (s.Timeout < MinSessionTimeout || s.Timeout > MaxSessionTimeout):
+		return fmt.Errorf("a timeout of %d ms, it must be %d to %d", s.Timeout, MinSessionTimeout, MaxSessionTimeout)
+	case op.Kind == CloseSession && (s.Reason == 0 || s.Reason >= reasons):
+		return fmt.Errorf("unknown reason %d to close a session", s.Reason)
+	case op.Kind == CloseSession && s.Owner != 0 && s.Key != SessionKey{}:
+		return fmt.Errorf("the session to close has two names")
+	case s.Watch >= watchModes || op.Kind == AddWatch && s.Watch == AnyWatch:
+		return fmt.Errorf("unknown kind of watch %d", s.Watch)
 	}
 	return nil
 }
@@ -151,6 +197,8 @@ func (op *Op) Validate() error {
 // one time.
 type Txn struct {
 	Ops []Op
+	// Session is the session the transaction belongs to, nil if to none. Unless it is alive, nothing is done.
+	Session *SessionKey
 }
 
 // Validate says whether the transaction is one that a log may hold: what cannot be decoded again would end every member that
@@ -164,10 +212,26 @@ func (t *Txn) Validate() error {
 		if err := t.Ops[i].Validate(); err != nil {
 			return fmt.Errorf("op %d: %w", i, err)
 		}
+		if err := t.validateSession(&t.Ops[i]); err != nil {
+			return fmt.Errorf("op %d: %w", i, err)
+		}
 		bytes += len(t.Ops[i].Data)
 	}
 	if bytes > MaxTxnBytes {
 		return fmt.Errorf("data of %d bytes in a transaction, the limit is %d", bytes, MaxTxnBytes)
+	}
+	return nil
+}
+
+// validateSession says whether the op fits a transaction with this session, or none.
+func (t *Txn) validateSession(op *Op) error {
+	switch {
+	case op.aboutSession() && len(t.Ops) > 1:
+		return fmt.Errorf("%s must be alone in its transaction", op.Kind)
+	case t.Session == nil && (op.Mode.Ephemeral() || op.Kind == AddWatch || op.Kind == RemoveWatch):
+		return fmt.Errorf("%s of this kind needs a session", op.Kind)
+	case t.Session != nil && (op.Kind == OpenSession || op.Kind == CloseSession):
+		return fmt.Errorf("%s belongs to no session", op.Kind)
 	}
 	return nil
 }

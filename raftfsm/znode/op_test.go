@@ -12,9 +12,9 @@ func TestModes(t *testing.T) {
 		sequential, supported bool
 	}{
 		{Persistent, "persistent", false, true},
-		{Ephemeral, "ephemeral", false, false},
+		{Ephemeral, "ephemeral", false, true},
 		{PersistentSequential, "persistent_sequential", true, true},
-		{EphemeralSequential, "ephemeral_sequential", true, false},
+		{EphemeralSequential, "ephemeral_sequential", true, true},
 		{Container, "container", false, false},
 		{PersistentWithTTL, "persistent_with_ttl", false, false},
 		{PersistentSequentialWithTTL, "persistent_sequential_with_ttl", true, false},
@@ -41,13 +41,15 @@ func TestModes(t *testing.T) {
 func TestNumbersAndNamesAreFixed(t *testing.T) {
 	for i, want := range []string{
 		"ok", "rolled_back", "bad_arguments", "no_node", "node_exists", "bad_version", "not_empty",
-		"no_children_for_ephemerals", "unknown",
+		"no_children_for_ephemerals", "session_expired", "no_watch", "quota_exceeded", "stale_term", "unknown",
 	} {
 		if got := Code(i).String(); got != want {
 			t.Errorf("code %d is called %s, want %s", i, got, want)
 		}
 	}
-	for i, want := range []string{"unknown", "create", "put", "set", "delete", "check", "unknown"} {
+	for i, want := range []string{
+		"unknown", "create", "put", "set", "delete", "check", "open_session", "close_session", "add_watch", "remove_watch", "unknown",
+	} {
 		if got := Kind(i).String(); got != want {
 			t.Errorf("kind %d is called %s, want %s", i, got, want)
 		}
@@ -73,7 +75,9 @@ func TestValidate(t *testing.T) {
 		{"check of absence", true, CheckAbsentOp(a)},
 		{"no kind", false, Op{Path: a}},
 		{"a kind beyond the last", false, Op{Kind: kinds, Path: a}},
-		{"a mode not supported yet", false, CreateOp(a, "", Ephemeral)},
+		{"an ephemeral", true, CreateOp(a, "x", Ephemeral)},
+		{"a sequential ephemeral", true, CreateSequentialOp(prefix("/a/"), "x", EphemeralSequential)},
+		{"a mode not supported yet", false, CreateOp(a, "", Container)},
 		{"a mode beyond the last", false, CreateOp(a, "", modes)},
 		{"a put with a mode", false, Op{Kind: Put, Mode: PersistentSequential, Path: a}},
 		{"a set with a mode", false, Op{Kind: Set, Mode: PersistentSequential, Path: a}},

@@ -10,6 +10,8 @@ type Result struct {
 	Zxid Zxid
 	// Ops has one result for each op.
 	Ops []OpResult
+	// Session is the live session the transaction belonged to, nil if to none.
+	Session *Session
 
 	one [1]OpResult // the room of Ops for a single op
 }
@@ -23,6 +25,10 @@ type OpResult struct {
 	Path Path
 	// Created says whether the op made the znode.
 	Created bool
+	// Session is the session that was opened or closed.
+	Session *Session
+	// Tree is the tree as a watch of children found it.
+	Tree *Tree
 }
 
 func newResult(ops int) *Result {

@@ -38,7 +38,7 @@ func version(v int64) Tag             { return Tag{Version: v} }
 func exactly(v int64, czxid Zxid) Tag { return Tag{Version: v, Czxid: czxid} }
 func transaction(ops []Op) *Txn       { return &Txn{Ops: ops} }
 func (r *rig) try(ops ...Op) *Result  { return r.Apply(transaction(ops)) }
-func (r *rig) at(now int64) *rig      { r.Advance(now); return r }
+func (r *rig) at(now int64) *rig      { r.Advance(now, 1); return r }
 func (r *rig) has(p string) bool      { return r.tree.Get(path(p)) != nil }
 func (r *rig) encoded() []byte        { return encode(r.TB, r.State()) }
 

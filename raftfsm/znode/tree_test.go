@@ -106,7 +106,7 @@ func TestStatesNeverChange(t *testing.T) {
 	r.do(set("/p", "changed"), remove("/q"), create("/r"))
 	r.try(set("/p", "more"), remove("/p"))
 	other := FromState(old)
-	other.Advance(99)
+	other.Advance(99, 1)
 	other.Apply(transaction([]Op{set("/", "elsewhere"), remove("/p/c")}))
 	if !bytes.Equal(before, encode(t, old)) {
 		t.Error("a state changed after it was given out")

@@ -96,7 +96,7 @@ func TestMachineAgreesWithTwin(t *testing.T) {
 		var old []kept
 		for range rapid.IntRange(1, 30).Draw(t, "transactions") {
 			now := tw.time + int64(rapid.IntRange(-2, 5).Draw(t, "passed"))
-			m.Advance(now)
+			m.Advance(now, 1)
 			tw.now = max(tw.time, now)
 			ops := drawOps(t, tw)
 			if compareResult(t, m.Apply(transaction(ops)), tw, ops) {
