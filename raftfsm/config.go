@@ -1,14 +1,17 @@
 package raftfsm
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/hashicorp/raft"
 
+	"holt/raftfsm/command"
 	"holt/raftfsm/guard"
 	"holt/raftfsm/peer"
+	"holt/raftfsm/znode"
 )
 
 // DefaultHeartbeat is how long a follower waits for its leader, give or take.
@@ -26,6 +29,10 @@ type Config struct {
 	Storage *Storage
 	// Mux carries all connections between members. The Node closes it.
 	Mux *peer.Mux
+	// Watchers are told of every state. Nil: nobody watches.
+	Watchers Watchers
+	// Sessions keeps the leases. Nil: nobody does, and sessions never expire.
+	Sessions Sessions
 	// Logger gets what happens.
 	Logger *slog.Logger
 
@@ -44,6 +51,22 @@ type Config struct {
 	DiskReserve uint64
 	// Now is the wall clock. Default time.Now.
 	Now func() time.Time
+}
+
+// Watchers is whoever follows the states of this member.
+type Watchers interface {
+	// Publish is called with each state once it can be read, in order, on the goroutine that applies: it must not block.
+	// After a snapshot was installed the zxid may have jumped.
+	Publish(s *znode.State)
+}
+
+// Sessions is whoever keeps the leases of sessions.
+type Sessions interface {
+	// Applied is called with what committed commands meant for sessions, in order, once a state that has it can be read,
+	// on the goroutine that applies: it must not block, nor keep the slice. What a snapshot brings is not told.
+	Applied(changes []command.SessionChange)
+	// OnAsk answers what some member asked of its leader with AskLeader. This member may have ceased to lead.
+	OnAsk(ctx context.Context, payload []byte) ([]byte, error)
 }
 
 // Storage is where a member keeps what it must not forget.

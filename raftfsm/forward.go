@@ -18,6 +18,7 @@ const (
 	kindReadIndex = 3 // call: the leader's read index
 	kindTerm      = 4 // call: the current term of a member
 	kindFence     = 5 // call: the index after which nothing more comes of what was sent over lost connections
+	kindAsk       = 6 // call: something about sessions, for the leader to answer
 )
 
 // Why a leader does not propose a forwarded command.

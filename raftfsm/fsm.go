@@ -20,6 +20,8 @@ type fsm struct {
 	outbox   *outbox
 	machine  *znode.Machine
 	size     *logSize
+	watchers Watchers // may be nil
+	sessions Sessions // may be nil
 
 	// Reused from entry to entry.
 	entry   command.Entry
@@ -27,12 +29,25 @@ type fsm struct {
 	answers []answer
 	voided  []uint64
 	replies []any
+	changes []command.SessionChange
 }
 
 func newFSM(log *slog.Logger, p *progress, cs *calls, out *outbox, size *logSize) *fsm {
 	f := &fsm{log: log, progress: p, calls: cs, outbox: out, machine: znode.NewMachine(), size: size}
 	p.publish(&view{state: f.machine.State()})
 	return f
+}
+
+// tell shows a published state, and what came with it, to whoever is not the log's business.
+func (f *fsm) tell(s *znode.State) {
+	if f.watchers != nil {
+		f.watchers.Publish(s)
+	}
+	if f.sessions != nil && len(f.changes) > 0 {
+		f.sessions.Applied(f.changes)
+	}
+	clear(f.changes)
+	f.changes = f.changes[:0]
 }
 
 // Apply is not used: raft prefers ApplyBatch.
@@ -53,6 +68,7 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 		v.state = f.machine.State()
 	}
 	f.progress.publish(v)
+	f.tell(v.state)
 	f.outbox.again(f.calls.answerAll(f.answers, v.index))
 	clear(f.answers)
 	f.answers = f.answers[:0]
@@ -71,7 +87,7 @@ func (f *fsm) apply(l *raft.Log) {
 	if err := f.entry.Decode(l.Data); err != nil {
 		panic(fmt.Sprintf("raftfsm: committed entry %d of term %d: %v", l.Index, l.Term, err))
 	}
-	f.machine.Advance(f.entry.Time)
+	f.machine.Advance(f.entry.Time, l.Term)
 	void := f.entry.Term != l.Term
 	for i, b := range f.entry.Commands {
 		if err := f.cmd.Decode(b); err != nil {
@@ -83,6 +99,9 @@ func (f *fsm) apply(l *raft.Log) {
 			f.voided = append(f.voided, f.cmd.Seq)
 		case !void:
 			r := f.machine.Apply(&f.cmd.Txn)
+			if f.sessions != nil {
+				f.noteSession(r)
+			}
 			if mine {
 				f.answers = append(f.answers, answer{f.cmd.Seq, r})
 			}
@@ -91,6 +110,23 @@ func (f *fsm) apply(l *raft.Log) {
 	if len(f.voided) > 0 {
 		f.outbox.again(f.calls.unsend(f.calls.find(f.voided), way{term: f.entry.Term}))
 		f.voided = f.voided[:0]
+	}
+}
+
+// noteSession notes what a transaction meant for a session's lease.
+func (f *fsm) noteSession(r *znode.Result) {
+	note := func(s *znode.Session, kind command.ChangeKind) {
+		f.changes = append(f.changes, command.SessionChange{Session: s, Kind: kind})
+	}
+	if r.Session != nil {
+		note(r.Session, command.SessionUsed)
+	}
+	if s := r.Ops[0].Session; s != nil && r.Code == znode.OK {
+		if f.machine.Lives(s.Owner) {
+			note(s, command.SessionOpened)
+		} else {
+			note(s, command.SessionClosed)
+		}
 	}
 }
 
@@ -109,6 +145,7 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 	}
 	f.machine = znode.FromState(v.state)
 	f.progress.publish(v)
+	f.tell(v.state)
 	// Results that the snapshot covers were never seen here.
 	f.calls.endSent(v.index)
 	f.log.Info("restored a snapshot", "zxid", v.state.Zxid, "znodes", v.state.Tree.Len(), "index", v.index)

@@ -97,6 +97,7 @@ func (n *Node) open() (err error) {
 		return errors.Join(err, n.trans.Close())
 	}
 	f := newFSM(n.log, n.progress, n.calls, n.outbox, n.size)
+	f.watchers, f.sessions = cfg.Watchers, cfg.Sessions
 	n.raft, err = raft.NewRaft(n.raftConfig(), f, cfg.Storage.Logs, cfg.Storage.Stable, cfg.Storage.Snaps, n.trans)
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting raft: %w", err), n.trans.Close())
@@ -106,6 +107,7 @@ func (n *Node) open() (err error) {
 		kindReadIndex: {Handler: n.onReadIndex},
 		kindTerm:      {Handler: n.onTerm},
 		kindFence:     {Handler: n.onFence},
+		kindAsk:       {Handler: n.onAsk},
 	})
 	if err != nil {
 		return errors.Join(err, n.raft.Shutdown().Error(), n.trans.Close())

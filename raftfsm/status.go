@@ -46,6 +46,10 @@ type Stats struct {
 	Calls        int // proposed and not answered
 	DiskFree     uint64
 	DiskFull     bool
+	Sessions     int // alive
+	Ephemerals   int
+	Watches      int // of sessions
+	History      int // records
 }
 
 // Stats never waits.
@@ -55,5 +59,7 @@ func (n *Node) Stats() Stats {
 		Zxid: v.state.Zxid, Term: r.term, AppliedIndex: v.index, CommitIndex: n.raft.CommitIndex(), LastIndex: n.raft.LastIndex(),
 		Leader: r.leads, HasLeader: r.leader != "", Ready: n.Ready(), Znodes: v.state.Tree.Len(), DataBytes: v.state.Tree.Bytes(),
 		Calls: n.calls.len(), DiskFree: n.disk.free.Load(), DiskFull: n.disk.full.Load(),
+		Sessions: v.state.Sessions.Len(), Ephemerals: v.state.Sessions.NumEphemerals(), Watches: v.state.Sessions.NumWatches(),
+		History: v.state.History.Len(),
 	}
 }

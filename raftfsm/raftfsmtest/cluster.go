@@ -50,6 +50,17 @@ type Config struct {
 	DiskReserve   uint64
 	Heartbeat     time.Duration
 	MaxStall      time.Duration
+	// Attach gives what a member's process has beside the Node. It is called at every start; nil attaches nothing.
+	Attach func(member int) Attachment
+}
+
+// Attachment is what hangs on a Node. All of it may be nil.
+type Attachment struct {
+	Watchers raftfsm.Watchers
+	Sessions raftfsm.Sessions
+	// Opened is called with the Node once it is open, Closed before it is closed, be it by a crash.
+	Opened func(*raftfsm.Node)
+	Closed func()
 }
 
 // Cluster is the members, their disks and the network between them. All its methods belong to the test's goroutine,
@@ -73,7 +84,9 @@ type host struct {
 	snaps *snapshots
 	node  atomic.Pointer[raftfsm.Node] // nil while it is down
 	fatal atomic.Pointer[error]        // the first fatal error of its storage since its start
-	dead  *atomic.Bool                 // set when the process that runs now crashes; a new one for each
+	index int
+	aside Attachment
+	dead  *atomic.Bool // set when the process that runs now crashes; a new one for each
 }
 
 // New starts a cluster and stops it when the test ends. It must be called in a bubble.
@@ -109,7 +122,7 @@ func NewStopped(t testing.TB, cfg Config) *Cluster {
 		name := fmt.Sprintf("m%d", i)
 		c.members = append(c.members, raftfsm.Member{Name: name, RaftAddr: name + ":7", URL: "http://" + name})
 		disk := newDisk()
-		c.hosts = append(c.hosts, &host{name: name, disk: disk, snaps: &snapshots{disk: disk}})
+		c.hosts = append(c.hosts, &host{name: name, index: len(c.hosts), disk: disk, snaps: &snapshots{disk: disk}})
 	}
 	if cfg.NonVoters > 0 {
 		c.bootstrap()
@@ -199,12 +212,29 @@ func (c *Cluster) open(h *host) (*raftfsm.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return raftfsm.Open(raftfsm.Config{
+	h.aside = Attachment{}
+	if c.cfg.Attach != nil {
+		h.aside = c.cfg.Attach(h.index)
+	}
+	n, err := raftfsm.Open(raftfsm.Config{
+		Watchers: h.aside.Watchers, Sessions: h.aside.Sessions,
 		Name: h.name, Members: c.members, RaftAdvertise: h.name + ":7", Mux: mux, Logger: c.logger,
 		Storage:   &raftfsm.Storage{Logs: logs, Stable: stable, Snaps: snaps, Stall: stall},
 		Heartbeat: c.cfg.Heartbeat, MaxStall: c.cfg.MaxStall, SnapshotBytes: c.cfg.SnapshotBytes,
 		FreeBytes: h.disk.Free, DiskReserve: c.cfg.DiskReserve,
 	})
+	if err == nil && h.aside.Opened != nil {
+		h.aside.Opened(n)
+	}
+	return n, err
+}
+
+// close ends what hangs on the node, then the node.
+func (h *host) close(n *raftfsm.Node) error {
+	if h.aside.Closed != nil {
+		h.aside.Closed()
+	}
+	return n.Close()
 }
 
 func (c *Cluster) nameOf(addr string) string {
@@ -236,7 +266,7 @@ func (c *Cluster) Stop(i int) {
 	if err := n.HandOver(ctx); err != nil {
 		c.t.Logf("%s could not hand over: %v", h.name, err)
 	}
-	if err := n.Close(); err != nil {
+	if err := h.close(n); err != nil {
 		c.t.Errorf("closing %s: %v", h.name, err)
 	}
 }
@@ -254,7 +284,7 @@ func (c *Cluster) crash(h *host) {
 	h.dead.Store(true)
 	c.net.Kill(h.name)
 	h.disk.freeze()
-	_ = n.Close() // its goroutines are all that is left of it; what they say no longer counts
+	_ = h.close(n) // its goroutines are all that is left of it; what they say no longer counts
 }
 
 // die is what a process does when its storage gives up: it ends at once.
