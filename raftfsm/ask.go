@@ -26,11 +26,11 @@ func (n *Node) Office() (term uint64, leads bool) {
 }
 
 // Confirm returns nil once a quorum has confirmed, after the call, that this member leads, and all that was committed
-// before is applied here. It gives up soon: the error is command.ErrNoLeader or ErrShuttingDown.
+// before is applied here and told to Sessions. It gives up soon: the error is command.ErrNoLeader or ErrShuttingDown.
 func (n *Node) Confirm(ctx context.Context) error {
 	index, err := n.leaderRounds.index(ctx)
 	if err == nil {
-		if n.progress.atIndex(ctx, index) != nil {
+		if n.progress.atIndex(ctx, index) != nil && n.told(ctx, index) {
 			return nil
 		}
 		err = errNotReady
@@ -39,6 +39,19 @@ func (n *Node) Confirm(ctx context.Context) error {
 		return command.ErrShuttingDown
 	}
 	return errors.Join(command.ErrNoLeader, err)
+}
+
+// toldPause is between two looks at what leases were told, which follows publishing at once.
+const toldPause = 100 * time.Microsecond
+
+// told waits until leases have heard of what was applied up to index.
+func (n *Node) told(ctx context.Context, index uint64) bool {
+	for n.progress.told.Load() < index {
+		if ctx.Err() != nil || !n.sleep(toldPause) {
+			return false
+		}
+	}
+	return true
 }
 
 // AskLeader hands a question to the Sessions of the member that leads, maybe this one, and gives the answer. Any error

@@ -39,15 +39,16 @@ func newFSM(log *slog.Logger, p *progress, cs *calls, out *outbox, size *logSize
 }
 
 // tell shows a published state, and what came with it, to whoever is not the log's business.
-func (f *fsm) tell(s *znode.State) {
+func (f *fsm) tell(v *view) {
 	if f.watchers != nil {
-		f.watchers.Publish(s)
+		f.watchers.Publish(v.state)
 	}
 	if f.sessions != nil && len(f.changes) > 0 {
 		f.sessions.Applied(f.changes)
 	}
 	clear(f.changes)
 	f.changes = f.changes[:0]
+	f.progress.told.Store(v.index)
 }
 
 // Apply is not used: raft prefers ApplyBatch.
@@ -68,7 +69,7 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 		v.state = f.machine.State()
 	}
 	f.progress.publish(v)
-	f.tell(v.state)
+	f.tell(v)
 	f.outbox.again(f.calls.answerAll(f.answers, v.index))
 	clear(f.answers)
 	f.answers = f.answers[:0]
@@ -145,7 +146,7 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 	}
 	f.machine = znode.FromState(v.state)
 	f.progress.publish(v)
-	f.tell(v.state)
+	f.tell(v)
 	// Results that the snapshot covers were never seen here.
 	f.calls.endSent(v.index)
 	f.log.Info("restored a snapshot", "zxid", v.state.Zxid, "znodes", v.state.Tree.Len(), "index", v.index)
