@@ -8,14 +8,25 @@ import (
 	"strings"
 )
 
-// twin is the rules once more, as plainly as they can be put: a map from path to znode, copied for each transaction
-// and thrown away when an op is refused. Nothing in it is taken from the machine it is compared with but the types of
-// what is asked.
+// twin is the rules once more, as plainly as they can be put: maps and lists, copied for each transaction and thrown away
+// when an op is refused. Nothing in it is taken from the machine it is compared with but the types of what is asked.
 type twin struct {
 	zxid  int64
 	time  int64 // of the last change
 	now   int64 // of the next
+	term  uint64
 	nodes map[string]twinNode
+
+	sessions map[SessionKey]twinSession // live
+	ended    []twinEnd                  // oldest first
+	watches  []twinWatch                // in the order they were set
+	records  []twinRecord               // from the beginning
+
+	// Of the transaction under way.
+	session int64 // it belongs to
+	changes bool
+	events  []twinEvent
+	closed  int64 // the session it ends
 }
 
 type twinNode struct {
@@ -24,6 +35,7 @@ type twinNode struct {
 	ctime, mtime        int64
 	version             int64
 	creates, deletes    int64 // of children
+	owner               int64
 }
 
 type twinResult struct {
@@ -33,9 +45,20 @@ type twinResult struct {
 	node    twinNode
 	stat    Stat
 	created bool
+	session int64    // that was opened or closed
+	listed  []string // what a watch of children shows below its path
 }
 
-func newTwin() *twin { return &twin{nodes: map[string]twinNode{"/": {}}} }
+func newTwin() *twin {
+	return &twin{nodes: map[string]twinNode{"/": {}}, sessions: map[SessionKey]twinSession{}}
+}
+
+func (t *twin) clone() *twin {
+	c := *t
+	c.nodes, c.sessions = maps.Clone(t.nodes), maps.Clone(t.sessions)
+	c.ended, c.watches, c.records = slices.Clone(t.ended), slices.Clone(t.watches), slices.Clone(t.records)
+	return &c
+}
 
 func twinParent(p string) string {
 	if i := strings.LastIndex(p, "/"); i > 0 {
@@ -78,27 +101,41 @@ func (t *twin) bytes() (n int64) {
 func (t *twin) stat(p string) Stat {
 	n := t.nodes[p]
 	return Stat{
-		Version: n.version, Cversion: n.creates + n.deletes, Czxid: Zxid(n.czxid), Mzxid: Zxid(n.mzxid), Pzxid: Zxid(n.pzxid),
+		EphemeralOwner: twinOwner(n.owner),
+		Version:        n.version, Cversion: n.creates + n.deletes, Czxid: Zxid(n.czxid), Mzxid: Zxid(n.mzxid), Pzxid: Zxid(n.pzxid),
 		Ctime: n.ctime, Mtime: n.mtime, DataLength: int64(len(n.data)), NumChildren: int64(len(t.children(p))),
 	}
 }
 
 // apply gives a result an op, and how the transaction ended.
-func (t *twin) apply(ops []Op) (results []twinResult, code string, failed int) {
-	tried := &twin{zxid: t.zxid + 1, time: t.now, now: t.now, nodes: maps.Clone(t.nodes)}
-	changes := false
-	for i, op := range ops {
+func (t *twin) apply(txn *Txn) (results []twinResult, code string, failed int) {
+	tried := t.clone()
+	tried.zxid, tried.time = t.zxid+1, t.now
+	tried.session, tried.changes, tried.events, tried.closed = 0, false, nil, 0
+	refuse := func() ([]twinResult, string, int) {
+		failed := len(results) - 1
+		for len(results) < len(txn.Ops) {
+			results = append(results, twinResult{code: "rolled_back"})
+		}
+		return results, results[failed].code, failed
+	}
+	if txn.Session != nil {
+		s, lives := tried.sessions[*txn.Session]
+		if !lives {
+			results = append(results, twinResult{code: "session_expired", at: txn.Ops[0].Path.String()})
+			return refuse()
+		}
+		tried.session = s.owner
+	}
+	for _, op := range txn.Ops {
 		r := tried.step(op)
 		results = append(results, r)
 		if r.code != "ok" {
-			for len(results) < len(ops) {
-				results = append(results, twinResult{code: "rolled_back"})
-			}
-			return results, r.code, i
+			return refuse()
 		}
-		changes = changes || op.Kind != Check
 	}
-	if changes {
+	if tried.changes {
+		tried.tell()
 		*t = *tried
 	}
 	return results, "ok", -1
@@ -107,15 +144,17 @@ func (t *twin) apply(ops []Op) (results []twinResult, code string, failed int) {
 func (t *twin) step(op Op) twinResult {
 	p := op.Path.String()
 	n, exists := t.nodes[p]
-	if op.Mode == PersistentSequential {
-		return t.create(p, op.Data, true)
+	if op.Mode == PersistentSequential || op.Mode == EphemeralSequential {
+		return t.create(p, op.Data, true, op.Mode == EphemeralSequential)
 	}
 	switch op.Kind {
+	case OpenSession, CloseSession, AddWatch, RemoveWatch:
+		return t.sessionStep(op)
 	case Create:
-		return t.create(p, op.Data, false)
+		return t.create(p, op.Data, false, op.Mode == Ephemeral)
 	case Put:
 		if !exists {
-			return t.create(p, op.Data, false)
+			return t.create(p, op.Data, false, false)
 		}
 		return t.set(p, op.Data)
 	case Set:
@@ -166,7 +205,7 @@ func (n twinNode) matches(tags []Tag) bool {
 	return false
 }
 
-func (t *twin) create(p, data string, sequential bool) twinResult {
+func (t *twin) create(p, data string, sequential, fleeting bool) twinResult {
 	if p == "/" && !sequential {
 		return t.show("node_exists", p)
 	}
@@ -185,10 +224,19 @@ func (t *twin) create(p, data string, sequential bool) twinResult {
 	if _, exists := t.nodes[p]; exists {
 		return t.show("node_exists", p)
 	}
-	t.nodes[p] = twinNode{data: data, czxid: t.zxid, mzxid: t.zxid, pzxid: t.zxid, ctime: t.time, mtime: t.time}
+	if parent.owner != 0 {
+		return t.show("no_children_for_ephemerals", above)
+	}
+	n := twinNode{data: data, czxid: t.zxid, mzxid: t.zxid, pzxid: t.zxid, ctime: t.time, mtime: t.time}
+	if fleeting {
+		n.owner = t.session
+	}
+	t.nodes[p] = n
 	parent.creates++
 	parent.pzxid = t.zxid
 	t.nodes[above] = parent
+	t.happened("NodeCreated", p, "")
+	t.happened("NodeChildrenChanged", above, "")
 	r := t.show("ok", p)
 	r.created = true
 	return r
@@ -198,6 +246,7 @@ func (t *twin) set(p, data string) twinResult {
 	n := t.nodes[p]
 	n.data, n.mzxid, n.mtime, n.version = data, t.zxid, t.time, n.version+1
 	t.nodes[p] = n
+	t.happened("NodeDataChanged", p, "")
 	return t.show("ok", p)
 }
 
@@ -214,10 +263,16 @@ func (t *twin) delete(p string, tags []Tag) twinResult {
 		return t.show("not_empty", p)
 	}
 	r := t.show("ok", p)
+	t.unlink(p, "")
+	return r
+}
+
+func (t *twin) unlink(p, cause string) {
 	delete(t.nodes, p)
 	parent := t.nodes[twinParent(p)]
 	parent.deletes++
 	parent.pzxid = t.zxid
 	t.nodes[twinParent(p)] = parent
-	return r
+	t.happened("NodeDeleted", p, cause)
+	t.happened("NodeChildrenChanged", twinParent(p), "")
 }
