@@ -1,0 +1,237 @@
+package raftfsm_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"holt/raftfsm"
+	"holt/raftfsm/command"
+	"holt/raftfsm/raftfsmtest"
+	"holt/raftfsm/watch"
+	"holt/raftfsm/znode"
+	"holt/sessions"
+	"holt/tests/properties"
+)
+
+// served is a cluster whose members carry streams and keep leases, as servers do, and a witness of all they do.
+type served struct {
+	*raftfsmtest.Cluster
+	t       *testing.T
+	witness properties.Witness
+	hubs    [raftfsmtest.MaxMembers]atomic.Pointer[watch.Hub] // nil of a member that is down
+	leases  [raftfsmtest.MaxMembers]atomic.Pointer[sessions.Leases]
+	opened  atomic.Uint64 // sessions, to give each a key of its own
+}
+
+// both shows states to the witness first: what a stream is told of, the witness has seen.
+type both struct {
+	witness *properties.Witness
+	hub     *watch.Hub
+}
+
+func (b both) Publish(s *znode.State) {
+	b.witness.Publish(s)
+	b.hub.Publish(s)
+}
+
+// servedStory runs a test in a bubble with such a cluster, ready.
+func servedStory(t *testing.T, cfg raftfsmtest.Config, tell func(t *testing.T, c *served)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		c := &served{t: t}
+		cfg.Attach = c.attach
+		c.Cluster = raftfsmtest.New(t, cfg)
+		c.WaitReady()
+		tell(t, c)
+	})
+}
+
+func (c *served) attach(i int) raftfsmtest.Attachment {
+	hub := watch.NewHub(watch.Config{})
+	leases := sessions.New(sessions.Config{Logger: slog.New(slog.DiscardHandler)})
+	return raftfsmtest.Attachment{
+		Watchers: both{&c.witness, hub},
+		Sessions: leases,
+		Opened: func(n *raftfsm.Node) {
+			leases.Start(n)
+			c.hubs[i].Store(hub)
+			c.leases[i].Store(leases)
+		},
+		Closed: func() {
+			c.hubs[i].CompareAndSwap(hub, nil)
+			c.leases[i].CompareAndSwap(leases, nil)
+			hub.Close()
+			_ = leases.Close()
+		},
+	}
+}
+
+// truth is what all transactions so far did.
+func (c *served) truth() *properties.Truth {
+	c.t.Helper()
+	truth, err := c.witness.Truth()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return truth
+}
+
+// holder is who holds a session.
+type holder struct {
+	key     znode.SessionKey
+	owner   znode.Owner
+	timeout time.Duration
+}
+
+// newKey is one that nobody has had.
+func (c *served) newKey() (k znode.SessionKey) {
+	binary.BigEndian.PutUint64(k[:], c.opened.Add(1))
+	return k
+}
+
+// open opens a session through member i, which has to succeed.
+func (c *served) open(i int, timeout time.Duration) holder {
+	c.t.Helper()
+	k := c.newKey()
+	r := must(c.t, c.Cluster, i, znode.OpenSessionOp(k, timeout.Milliseconds()))
+	return holder{k, r.Ops[0].Session.Owner, timeout}
+}
+
+// as has one op of a session carried out through member i.
+func (c *served) as(h holder, i int, within time.Duration, op znode.Op) (*znode.Result, error) {
+	n := c.Node(i)
+	if n == nil {
+		return nil, command.ErrShuttingDown
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	return n.Propose(ctx, &znode.Txn{Ops: []znode.Op{op}, Session: &h.key})
+}
+
+// mustAs is as that has to be done.
+func (c *served) mustAs(h holder, i int, op znode.Op) *znode.Result {
+	c.t.Helper()
+	r, err := c.as(h, i, time.Minute, op)
+	if err != nil || r.Code != znode.OK {
+		c.t.Fatalf("session %s through %s: %+v, %v\n%s", h.owner, c.Name(i), r, err, c.Describe())
+	}
+	return r
+}
+
+// keepalive renews a session through member i.
+func (c *served) keepalive(h holder, i int, within time.Duration) (command.Lease, error) {
+	l := c.leases[i].Load()
+	if l == nil {
+		return command.Lease{}, command.ErrShuttingDown
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	leases, err := l.Keepalive(ctx, []znode.SessionKey{h.key})
+	if err != nil {
+		return command.Lease{}, err
+	}
+	return leases[0], nil
+}
+
+// alive renews a session through member i and fails the test if that does not work.
+func (c *served) alive(h holder, i int) {
+	c.t.Helper()
+	l, err := c.keepalive(h, i, 10*time.Second)
+	if err != nil || !l.Alive || l.Owner != h.owner || l.Timeout != h.timeout.Milliseconds() {
+		c.t.Fatalf("keepalive of %s through %s: %+v, %v\n%s", h.owner, c.Name(i), l, err, c.Describe())
+	}
+	if left := time.Duration(l.ExpiresIn) * time.Millisecond; left > h.timeout || left < h.timeout-100*time.Millisecond {
+		c.t.Errorf("renewed just now, %s has %v of %v", h.owner, left, h.timeout)
+	}
+}
+
+// lives says whether the session is alive in member i's state.
+func (c *served) lives(h holder, i int) bool {
+	if n := c.Node(i); n != nil {
+		if s, err := n.State(); err == nil {
+			return s.Sessions.Get(h.owner) != nil
+		}
+	}
+	return true
+}
+
+// end waits until a session has ended in member i's state, and says when that was.
+func (c *served) end(h holder, i int) time.Time {
+	c.t.Helper()
+	c.Eventually(fmt.Sprintf("the end of %s", h.owner), func() bool { return !c.lives(h, i) })
+	return time.Now()
+}
+
+// endsWithin holds the end of a session, as member i sees it, to a window.
+func (c *served) endsWithin(h holder, i int, from, to time.Time) {
+	c.t.Helper()
+	switch at := c.end(h, i); {
+	case at.Before(from):
+		c.t.Errorf("%s, timeout %v, ended %v too early", h.owner, h.timeout, from.Sub(at))
+	case at.After(to):
+		c.t.Errorf("%s, timeout %v, ended %v too late", h.owner, h.timeout, at.Sub(to))
+	}
+}
+
+// grace is how much later than at its timeout a silent session may end.
+const grace = time.Second
+
+// orphans are ephemeral znodes whose session is not alive, and those that the table of sessions does not know.
+func orphans(s *znode.State) (out []string) {
+	n := 0
+	for node := range s.Tree.All() {
+		o := node.Owner()
+		if o == 0 {
+			continue
+		}
+		n++
+		if s.Sessions.Get(o) == nil {
+			out = append(out, fmt.Sprintf("%s of %s", node.Path(), o))
+		}
+	}
+	if n != s.Sessions.NumEphemerals() {
+		out = append(out, fmt.Sprintf("there are %d, the table knows %d", n, s.Sessions.NumEphemerals()))
+	}
+	return out
+}
+
+// goneTogether holds the end of a session to what its ephemerals, which are all of these paths, must have come to: deleted
+// in the very transaction that ended it, for that reason.
+func goneTogether(t *testing.T, truth *properties.Truth, o znode.Owner, reason znode.Reason, paths ...string) {
+	t.Helper()
+	left := map[string]bool{}
+	for _, p := range paths {
+		left[p] = true
+	}
+	for _, r := range truth.Records {
+		ended := false
+		for _, told := range r.Told {
+			ended = ended || told.Owner == o && r.Events[told.Event].Type == znode.SessionEnded
+		}
+		if !ended {
+			continue
+		}
+		for _, e := range r.Events {
+			if e.Type == znode.NodeDeleted && !left[e.Path.String()] {
+				t.Errorf("%s went with %s", e.Path, o)
+			}
+			if e.Type != znode.NodeChildrenChanged && e.Cause != reason {
+				t.Errorf("%s of %s: the cause is %q, not %q", e.Type, e.Path, e.Cause, reason)
+			}
+			if e.Type == znode.NodeDeleted {
+				delete(left, e.Path.String())
+			}
+		}
+		if len(left) > 0 {
+			t.Errorf("%s ended at zxid %d and did not take %v with it", o, r.Zxid, left)
+		}
+		return
+	}
+	t.Errorf("%s has not ended", o)
+}
