@@ -94,7 +94,7 @@ func (r *rig) subscribe(f Filter, after znode.Zxid) *Subscription {
 func (r *rig) want(s *Subscription, lines ...string) {
 	r.Helper()
 	var got []string
-	buf := make([]*Message, 7)
+	buf := make([]*Message, 100)
 	var upTo znode.Zxid
 	for {
 		n, z, lost := s.Take(buf)

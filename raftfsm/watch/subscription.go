@@ -19,7 +19,7 @@ type Subscription struct {
 	slot   int // in Hub.matching, guarded by Hub.mu
 
 	mu      sync.Mutex // guards what follows
-	pending []*Message // oldest first; nil when empty: most are, most of the time
+	pending []*Message // oldest first; most are empty most of the time, see maxIdleQueue
 	from    znode.Zxid // all up to here was given or is pending
 	given   znode.Zxid // what Take said last
 	missed  znode.Zxid // while behind, the zxid of the last message that was not put into the queue
@@ -28,6 +28,9 @@ type Subscription struct {
 	behind  bool
 	closed  bool
 }
+
+// maxIdleQueue is the room, in messages, that an empty queue keeps: for the one that most transactions are.
+const maxIdleQueue = 1
 
 // Ready gets a value when Take may have something.
 func (s *Subscription) Ready() <-chan struct{} { return s.ready }
@@ -51,12 +54,18 @@ func (s *Subscription) Take(buf []*Message) (n int, upTo znode.Zxid, lost bool) 
 }
 
 func (s *Subscription) takePending(buf []*Message) int {
-	n := copy(buf, s.pending)
+	queue := s.pending
+	n := copy(buf, queue)
 	for _, m := range buf[:n] {
 		s.hub.dequeue(m)
 	}
-	clear(s.pending[:n])
-	s.pending = s.pending[n:]
+	clear(queue[:n])
+	if s.pending = queue[n:]; len(s.pending) == 0 {
+		s.pending = nil
+		if cap(queue) <= maxIdleQueue {
+			s.pending = queue[:0]
+		}
+	}
 	if n > 0 {
 		s.given = buf[n-1].Zxid
 		s.take(buf[0].Zxid, s.given)
@@ -66,11 +75,11 @@ func (s *Subscription) takePending(buf []*Message) int {
 		poke(s.ready)
 	case s.closed:
 	case s.behind:
-		s.pending, s.given = nil, s.from
+		s.given = s.from
 		poke(s.ready)
 	default:
 		// What was dispatched is in the queue before the hub says that it was dispatched.
-		s.pending, s.from = nil, max(s.from, s.hub.upTo())
+		s.from = max(s.from, s.hub.upTo())
 		s.given = s.from
 	}
 	return n
@@ -99,7 +108,7 @@ func (s *Subscription) takeHistory(buf []*Message, from znode.Zxid) (n int, upTo
 	case n > 0:
 		s.take(buf[0].Zxid, buf[n-1].Zxid)
 	case !whole:
-		s.take(upTo, upTo)
+		s.take(from+1, upTo)
 	}
 	s.mu.Unlock()
 	s.hub.flushes.moved(s.filter.Session)
