@@ -91,6 +91,27 @@ func TestFlushed(t *testing.T) {
 	})
 }
 
+// TestFlushedInParts: a stream may send what it has taken bit by bit.
+func TestFlushedInParts(t *testing.T) {
+	flushStory(t, func(t *testing.T, r *rig, o znode.Owner) {
+		z := r.Zxid()
+		s := r.subscribe(Filter{Session: o}, z)
+		far, _ := r.wait(t.Context(), o, z+3)
+		r.show(write("/a"))
+		r.show(write("/b"))
+		r.is("not dispatched", far, false)
+		r.show(write("/a"))
+		first, _ := r.wait(t.Context(), o, z+1)
+		s.Take(make([]*Message, 4))
+		r.is("taken: the first", first, false)
+		s.Sent(z + 1)
+		r.is("the first was sent: first", first, true)
+		r.is("the first was sent: all", far, false)
+		s.Sent(z + 3)
+		r.is("all was sent", far, true)
+	})
+}
+
 // TestFlushedManyStreams: all streams of the session count, a closed one no more.
 func TestFlushedManyStreams(t *testing.T) {
 	flushStory(t, func(t *testing.T, r *rig, o znode.Owner) {

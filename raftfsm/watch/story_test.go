@@ -1,9 +1,7 @@
 package watch
 
 import (
-	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -281,84 +279,36 @@ func TestSharedMessages(t *testing.T) {
 	}
 }
 
-func TestClose(t *testing.T) {
+// TestManySets: a transaction of which nearly every subscription wants something else.
+func TestManySets(t *testing.T) {
 	r := newRig(t)
-	r.then(create("/a"))
-	s, other := r.subscribe(onA(), 1), r.subscribe(onA(), 0)
-	r.then(write("/a"))
-	s.Close()
-	s.Close()
-	if n, upTo, lost := s.Take(make([]*Message, 9)); n != 0 || upTo != 1 || lost {
-		t.Errorf("a closed subscription gave %d messages up to %d", n, upTo)
-	}
-	if n, _ := r.hub.Streams(); n != 1 {
-		t.Errorf("%d subscriptions, want the other", n)
-	}
-	select {
-	case <-other.Done():
-		t.Error("done before the hub is closed")
-	default:
-	}
-	r.hub.Close()
-	r.hub.Close()
-	<-other.Done()
-	r.want(other, "1: +/a", "2: =/a")
-	r.do(write("/a"))
-	r.hub.Publish(r.State())
-	if _, err := r.hub.Subscribe(onA(), 0); !errors.Is(err, ErrClosed) {
-		t.Errorf("subscribing to a closed hub: %v", err)
-	}
-	other.Close()
-	if n, _ := r.hub.Streams(); n != 0 || len(r.hub.index.at)+r.hub.index.n > 0 {
-		t.Errorf("%d subscriptions are left", n)
-	}
-}
-
-func TestLimits(t *testing.T) {
-	h := NewHub(Config{MaxSubscriptions: 2})
-	defer h.Close()
-	one, _ := h.Subscribe(onA(), 0)
-	h.Subscribe(Filter{Session: 3}, 0)
-	if _, err := h.Subscribe(onA(), 0); !errors.Is(err, ErrTooMany) {
-		t.Errorf("the third of two: %v", err)
-	}
-	one.Close()
-	f := Filter{Paths: make([]znode.Path, MaxPaths+1)}
-	if _, err := h.Subscribe(f, 0); !errors.Is(err, ErrTooMany) {
-		t.Errorf("too many paths: %v", err)
-	}
-	f.Paths = f.Paths[1:]
-	if _, err := h.Subscribe(f, 0); err != nil {
-		t.Errorf("after one was closed: %v", err)
-	}
-}
-
-// TestIdleSubscriptionIsSmall: 10,000 streams of nothing are to cost little.
-func TestIdleSubscriptionIsSmall(t *testing.T) {
-	r := newRig(t)
-	const many = 10_000
-	var filters []Filter
+	r.do(create("/a"))
+	var ops []znode.Op
+	var subs []*Subscription
+	var want []string
+	const many = 3 * maxGrownKept
 	for i := range many {
-		filters = append(filters, Filter{Paths: paths(fmt.Sprintf("/app/service/%d", i)), Data: true})
+		p, q := fmt.Sprintf("/a/%d", i), fmt.Sprintf("/a/%d", (i+7)%many)
+		ops = append(ops, create(p))
+		for range 2 {
+			subs = append(subs, r.subscribe(Filter{Paths: paths(q, p), Data: true}, 0))
+			first, second := p, q
+			if i+7 >= many {
+				first, second = q, p
+			}
+			want = append(want, fmt.Sprintf("+%s +%s", first, second))
+		}
 	}
-	subs := make([]*Subscription, 0, many)
-	heap := func() uint64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
+	r.then(ops...)
+	for i, s := range subs {
+		r.want(s, "2: "+want[i])
 	}
-	before := heap()
-	for _, f := range filters {
-		subs = append(subs, r.subscribe(f, 0))
-	}
-	each := (heap() - before) / many
-	t.Logf("%d bytes", each)
-	if each > 400 {
-		t.Errorf("an idle subscription takes %d bytes", each)
-	}
-	runtime.KeepAlive(filters)
-	for _, s := range subs {
-		s.Close()
+	r.then(write("/a/5"))
+	for i, s := range subs {
+		if i/2 == 5 || i/2 == many-2 {
+			r.want(s, "3: =/a/5")
+		} else {
+			r.want(s)
+		}
 	}
 }
