@@ -347,13 +347,14 @@ func TestASessionEndsOnce(t *testing.T) {
 	servedStory(t, raftfsmtest.Config{}, func(t *testing.T, c *served) {
 		reasons := map[znode.Reason]int{}
 		var wg sync.WaitGroup
-		for k := range 60 {
+		for k := range 300 {
+			time.Sleep(time.Millisecond)
 			h := c.open(k%c.Len(), timeout)
 			wg.Go(func() {
-				time.Sleep(timeout + 40*time.Millisecond)
+				time.Sleep(timeout)
 				for i, op := range []znode.Op{znode.CloseSessionOp(h.key), znode.KillSessionOp(h.owner)} {
 					wg.Go(func() {
-						time.Sleep(time.Duration(k*(i+2)) * time.Millisecond % (60 * time.Millisecond))
+						time.Sleep(time.Duration(k*(7*i+3)%110) * time.Millisecond)
 						if r, err := propose(t, c.Cluster, (k+i)%c.Len(), time.Minute, op); err != nil || r.Code != znode.OK && r.Code != znode.SessionExpired {
 							t.Errorf("%+v, %v", r, err)
 						}
@@ -375,7 +376,7 @@ func TestASessionEndsOnce(t *testing.T) {
 				t.Errorf("%s ended %d times", o, n)
 			}
 		}
-		if len(ends) != 60 || len(reasons) != 3 {
+		if len(ends) != 300 || reasons[znode.Expired] < 10 || reasons[znode.Closed] < 10 || reasons[znode.Killed] < 10 {
 			t.Errorf("%d ends, for %v: the test shows little", len(ends), reasons)
 		}
 	})
