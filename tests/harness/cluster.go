@@ -127,3 +127,12 @@ func differ(a, b string) int {
 	}
 	return n
 }
+
+// Zxid is the highest zxid a running member has come to.
+func (c *Cluster) Zxid() uint64 {
+	var z uint64
+	for _, m := range c.Members {
+		z = max(z, uint64(max(0, m.Metric("holt_zxid"))))
+	}
+	return z
+}
