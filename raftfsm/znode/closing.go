@@ -101,11 +101,15 @@ func (m *Machine) addWatch(op *Op) OpResult {
 
 func (m *Machine) removeWatch(op *Op) OpResult {
 	var found []*Watch
-	for w := range m.sessions.Watches(m.session.Owner) {
-		if w.Path.String() == op.Path.String() && (w.Mode == op.Session.Watch || op.Session.Watch == AnyWatch) {
+	m.sessions.byOwner.Ascend(&Watch{Owner: m.session.Owner, Path: op.Path}, func(w *Watch) bool {
+		if w.Owner != m.session.Owner || w.Path.String() != op.Path.String() {
+			return false
+		}
+		if w.Mode == op.Session.Watch || op.Session.Watch == AnyWatch {
 			found = append(found, w)
 		}
-	}
+		return true
+	})
 	if len(found) == 0 {
 		return refused(NoWatch, op.Path, nil)
 	}

@@ -156,10 +156,13 @@ func TestCraftedStates(t *testing.T) {
 // Whatever is accepted is a state: every znode is found where it says, with the children it says, and written out and
 // read again it is the same. The checksum is put right, or nothing but Encode's own bytes would get past it.
 func FuzzDecodeState(f *testing.F) {
-	b := goldenHistory(f).encoded()
-	f.Add(b[:len(b)-4])
-	b = newRig(f).encoded()
-	f.Add(b[:len(b)-4])
+	for _, b := range [][]byte{
+		goldenHistory(f).encoded(), newRig(f).encoded(), goldenSessions(f).encoded(), golden(f, "testdata/state-v1.hex"),
+		parts{live: [][]byte{live("ann", 2, 100, 7)}, ended: [][]byte{dead("bob", 3, 1, 6, 7)}, watches: [][]byte{watching(2, 1, "/")},
+			floor: 3, chunks: [][]byte{part(3, 5, 1, record(2, 1, happened(3, "/a"), 2, 0)), part(5, 5, 0)}}.bytes(),
+	} {
+		f.Add(b[:len(b)-4])
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		s, err := DecodeState(bytes.NewReader(sealed(body)))
 		if err != nil {
@@ -176,15 +179,40 @@ func FuzzDecodeState(f *testing.F) {
 				t.Fatalf("%s says it has %d children, there are %d", n.Path(), n.NumChildren(), got)
 			}
 		}
+		consistent(t, &s.History)
 		first := encode(t, s)
 		again := decode(t, first)
 		if !bytes.Equal(encode(t, again), first) || again.Zxid != s.Zxid || again.Time != s.Time {
 			t.Fatal("a second writing differs from the first")
 		}
+		r := &rig{t, FromState(s)}
+		r.wantCounts()
+		goOn(r, &rig{t, FromState(again)})
 		for n := range s.Tree.All() {
 			if m := again.Tree.Get(n.Path()); m == nil || m.Stat() != n.Stat() || m.Data() != n.Data() {
 				t.Fatalf("%s reads back as %+v", n.Path(), m)
 			}
 		}
 	})
+}
+
+// goOn ends every session of two equal machines, changes the root, and finds them equal again.
+func goOn(a, b *rig) {
+	a.Helper()
+	var owners []Owner
+	for s := range a.State().Sessions.All(0) {
+		owners = append(owners, s.Owner)
+	}
+	for _, r := range []*rig{a, b} {
+		for _, o := range owners {
+			r.do(KillSessionOp(o))
+		}
+		r.do(set("/", "on"))
+	}
+	if a.sessions.Len() != 0 || a.sessions.NumEphemerals() != 0 || a.sessions.NumWatches() != 0 || len(a.counts) != 0 {
+		a.Fatal("sessions leave something behind")
+	}
+	if !bytes.Equal(a.encoded(), b.encoded()) {
+		a.Fatal("written and read, a machine goes another way")
+	}
 }

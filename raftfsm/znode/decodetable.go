@@ -58,11 +58,11 @@ func (d *decoder) ended(newest Zxid, now int64) error {
 		if err != nil {
 			return err
 		}
-		t := &Tombstone{Key: k, Owner: Owner(d.num()), Reason: Reason(d.num()), Zxid: Zxid(d.num()), Time: int64(d.num())}
+		t := &Tombstone{Key: k, Owner: Owner(d.num()), Reason: Reason(d.count(uint64(reasons - 1))), Zxid: Zxid(d.num()), Time: int64(d.num())}
 		if d.bad != nil {
 			return d.bad
 		}
-		if !d.fresh(k, t.Owner, newest) || t.Reason == 0 || t.Reason >= reasons || t.Zxid <= last.Zxid || t.Zxid > newest ||
+		if !d.fresh(k, t.Owner, newest) || t.Reason == 0 || t.Zxid <= last.Zxid || t.Zxid > newest ||
 			Zxid(t.Owner) >= t.Zxid || t.Time < last.Time || t.Time > now {
 			return corrupt("the end of session %s cannot be", t.Owner)
 		}
@@ -75,7 +75,7 @@ func (d *decoder) ended(newest Zxid, now int64) error {
 func (d *decoder) watches(Zxid, int64) error {
 	var last *Watch
 	for range d.count(MaxWatches) {
-		w := &Watch{Owner: Owner(d.num()), Mode: WatchMode(d.num())}
+		w := &Watch{Owner: Owner(d.num()), Mode: WatchMode(d.count(uint64(watchModes - 1)))}
 		path, err := d.str(MaxPathBytes)
 		if err != nil {
 			return err
@@ -83,7 +83,7 @@ func (d *decoder) watches(Zxid, int64) error {
 		if w.Path, err = ParsePath(string(path)); err != nil {
 			return corrupt("a watch: %v", err)
 		}
-		if w.Mode == AnyWatch || w.Mode >= watchModes || d.sessions.Get(w.Owner) == nil {
+		if w.Mode == AnyWatch || d.sessions.Get(w.Owner) == nil {
 			return corrupt("a watch of mode %d, session %s", w.Mode, w.Owner)
 		}
 		if last != nil && (w.Owner < last.Owner || w.Owner == last.Owner && (w.Path.String() < last.Path.String() ||
@@ -138,9 +138,12 @@ func (d *decoder) history(newest Zxid) (*History, error) {
 		if h.bytes > MaxHistoryBytes || h.records > MaxHistoryRecords {
 			return nil, corrupt("its history is too long")
 		}
-		if i < full {
+		switch {
+		case i < full && c.records == 0:
+			return nil, corrupt("a part of its history is empty")
+		case i < full:
 			h.full = append(h.full, *c)
-		} else {
+		default:
 			h.tail = *c
 		}
 	}
@@ -162,20 +165,22 @@ func (d *decoder) chunk(at, newest Zxid) (*chunk, error) {
 		c.b = append(c.b, b...)
 		left -= len(b)
 	}
-	last, records, ok := checkRecords(c.b, c.base)
-	if !ok || c.base != at || c.last != last || c.records != records || last > newest {
+	if c.base != at || at > newest {
+		return nil, corrupt("its history goes from zxid %d to %d", at, c.base)
+	}
+	last, records, ok := checkRecords(c.b, c.base, newest)
+	if !ok || c.last != last || c.records != records {
 		return nil, corrupt("its history after zxid %d cannot be", at)
 	}
 	return c, nil
 }
 
-// checkRecords says whether decode can read b, and where that leads.
-func checkRecords(b []byte, base Zxid) (last Zxid, records int, ok bool) {
+// checkRecords says whether b is what encode writes from base up to newest at most, and where it leads.
+func checkRecords(b []byte, base, newest Zxid) (last Zxid, records int, ok bool) {
 	c := checker{b: b}
-	last = base
-	for len(c.b) > 0 && !c.bad {
+	for last = base; len(c.b) > 0 && !c.bad; records++ {
 		step := c.num()
-		if step == 0 || step > math.MaxInt64 {
+		if step == 0 || step > uint64(newest-last) {
 			return 0, 0, false
 		}
 		last += Zxid(step)
@@ -183,14 +188,8 @@ func checkRecords(b []byte, base Zxid) (last Zxid, records int, ok bool) {
 		for i := uint64(0); i < events && !c.bad; i++ {
 			c.event()
 		}
-		owner := uint64(0)
-		told := c.num()
-		for i := uint64(0); i < told && !c.bad; i++ {
-			owner += c.num()
-			c.bad = c.num() >= events || owner == 0 || owner > uint64(last) || c.bad
-		}
 		c.bad = c.bad || events == 0
-		records++
+		c.told(events, uint64(last))
 	}
 	return last, records, !c.bad
 }
@@ -227,5 +226,18 @@ func (c *checker) event() {
 	c.b = c.b[n:]
 	if path != "/" && (checkPath(path) != "" || strings.HasSuffix(path, "/")) {
 		c.bad = true
+	}
+}
+
+// told checks who is told of a record: by session, then event, each pair once.
+func (c *checker) told(events, newest uint64) {
+	owner, event := uint64(0), uint64(0)
+	told := c.num()
+	for i := uint64(0); i < told && !c.bad; i++ {
+		step, e := c.num(), c.num()
+		if e >= events || step > newest-owner || step == 0 && (i == 0 || e <= event) {
+			c.bad = true
+		}
+		owner, event = owner+step, e
 	}
 }

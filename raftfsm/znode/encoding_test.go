@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -81,6 +82,51 @@ func TestStateFormatOneIsRead(t *testing.T) {
 	}
 }
 
+// goldenSessions leads to the state in the golden file of version 2, which has some of everything.
+func goldenSessions(t testing.TB) *rig {
+	r := newRig(t)
+	r.at(1000).do(createWith("/a", "hi"))
+	r.open("ann", "bob", "cid")
+	r.by("ann", CreateSequentialOp(prefix("/a/n-"), "x", EphemeralSequential), fleeting("/e"))
+	r.by("bob", watch("/a", ChildrenWatch))
+	r.by("bob", watch("/", PersistentRecursive))
+	r.by("ann", watch("/a", DataWatch))
+	r.by("ann", watch("/no/way", ExistsWatch))
+	r.by("cid", fleeting("/c"))
+	r.at(2000).do(KillSessionOp(r.owner("cid")))
+	r.at(3000).by("ann", set("/e", "é"))
+	r.do(set("/a", "ho"))
+	return r
+}
+
+func TestStateFormatTwoIsFixed(t *testing.T) {
+	want := golden(t, "testdata/state-v2.hex")
+	r := goldenSessions(t)
+	if got := r.encoded(); !bytes.Equal(got, want) {
+		t.Errorf("the state is written as\n%s\nand not as in the golden file\n%s", hex.Dump(got), hex.Dump(want))
+	}
+	s := decode(t, want)
+	ann, bob := s.Sessions.ByKey(key("ann")), s.Sessions.ByKey(key("bob"))
+	if s.Zxid != 13 || s.Time != 3000 || s.Tree.Len() != 4 || s.Sessions.Len() != 2 || ann == nil || bob == nil {
+		t.Fatalf("zxid %d, time %d, %d znodes, %d sessions", s.Zxid, s.Time, s.Tree.Len(), s.Sessions.Len())
+	}
+	if got := s.Tree.Get(path("/e")).Stat(); got.EphemeralOwner != "s2" || got.Version != 1 {
+		t.Errorf("the stat of the ephemeral is %+v", got)
+	}
+	if end := s.Sessions.EndedByKey(key("cid")); end == nil || end.Reason != Killed || end.Time != 2000 || end.Zxid != 11 {
+		t.Errorf("the killed session is %+v", end)
+	}
+	r.Machine = FromState(s)
+	r.wantWatches("ann", "exists /no/way")
+	r.wantWatches("bob", "persistent_recursive /", "children /a")
+	r.wantTold(ann.Owner, "NodeDataChanged /a")
+	r.wantTold(bob.Owner, "NodeDataChanged /a")
+	r.wantCounts()
+	if got := after(t, &s.History, 0); !slices.Equal(got, []Zxid{1, 5, 10, 11, 12, 13}) {
+		t.Errorf("the history is that of %v", got)
+	}
+}
+
 func TestNewMachineRoundTrip(t *testing.T) {
 	s := decode(t, newRig(t).encoded())
 	if s.Zxid != 0 || s.Time != 0 || s.Tree.Len() != 1 || s.Tree.Get(Root) == nil {
@@ -149,7 +195,11 @@ func refusesBytes(t *testing.T, b []byte, what string, args ...any) {
 }
 
 func TestDamagedStateIsRefused(t *testing.T) {
-	b := golden(t, "testdata/state-v1.hex")
+	damage(t, golden(t, "testdata/state-v1.hex"))
+	damage(t, golden(t, "testdata/state-v2.hex"))
+}
+
+func damage(t *testing.T, b []byte) {
 	for n := range b {
 		refusesBytes(t, b[:n], "cut to %d bytes", n)
 	}
@@ -165,7 +215,7 @@ func TestDamagedStateIsRefused(t *testing.T) {
 }
 
 func TestReadErrorIsNotCorruption(t *testing.T) {
-	b := golden(t, "testdata/state-v1.hex")
+	b := golden(t, "testdata/state-v2.hex")
 	broken := errors.New("the disk is gone")
 	for n := range len(b) + 1 {
 		r := io.MultiReader(bytes.NewReader(b[:n]), iotest.ErrReader(broken))

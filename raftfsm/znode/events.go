@@ -23,6 +23,14 @@ func (m *Machine) event(e Event) {
 	m.events = append(m.events, e)
 }
 
+// maxTold is how many a record can tell: one event fits, whoever watches it. A transaction of many events that very many
+// sessions watch would take more time and memory than there is, on every member, and again at each start; of it there is no
+// record, which ends the history like one that is too large for it.
+const maxTold = MaxWatches
+
+// maxToldKept bounds the room for Record.Told that is kept from transaction to transaction.
+const maxToldKept = 64 << 10
+
 // tell writes the transaction into the history, and to whom it is told: the sessions whose watches it fired.
 func (m *Machine) tell(z Zxid) {
 	if len(m.events) == 0 {
@@ -38,35 +46,60 @@ func (m *Machine) tell(z Zxid) {
 			m.fire(i, e)
 		}
 	}
-	slices.SortFunc(r.Told, func(a, b Told) int { return cmp.Or(cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.Event, b.Event)) })
-	r.Told = slices.Compact(r.Told)
-	m.history.add(r)
+	if len(r.Told) > maxTold {
+		m.history.skip(z)
+	} else {
+		slices.SortFunc(r.Told, compareTold)
+		m.history.add(r)
+	}
+	if cap(r.Told) > maxToldKept {
+		r.Told = nil
+	}
 }
 
-// fire finds the watches an event fires, and removes those that are one-shot.
+func compareTold(a, b Told) int {
+	return cmp.Or(cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.Event, b.Event))
+}
+
+// fire finds the watches an event fires, and removes those that are one-shot. Once too many are told, it does no more than
+// that.
 func (m *Machine) fire(i int, e Event) {
+	r := &m.record
+	from, full := len(r.Told), len(r.Told) > maxTold
 	var gone []*Watch
 	for w := range m.sessions.WatchesAt(e.Path) {
+		if full && !w.Mode.OneShot() {
+			break // those that are come first
+		}
 		if w.Mode.firedBy(e.Type) {
-			m.record.Told = append(m.record.Told, Told{w.Owner, i})
+			r.Told = append(r.Told, Told{w.Owner, i})
 			if w.Mode.OneShot() {
 				gone = append(gone, w)
 			}
 		}
 	}
-	if e.Type != NodeChildrenChanged {
-		for p := e.Path; !p.IsRoot(); {
-			p = p.Parent()
-			m.sessions.byPath.Ascend(&Watch{Path: p, Mode: PersistentRecursive}, func(w *Watch) bool {
-				if w.Mode != PersistentRecursive || w.Path.String() != p.String() {
-					return false
-				}
-				m.record.Told = append(m.record.Told, Told{w.Owner, i})
-				return true
-			})
-		}
+	if e.Type != NodeChildrenChanged && !full {
+		m.fireAbove(i, e.Path)
+	}
+	if told := r.Told[from:]; len(told) > 1 { // each session once, whatever it has set
+		slices.SortFunc(told, compareTold)
+		r.Told = r.Told[:from+len(slices.Compact(told))]
 	}
 	for _, w := range gone {
 		m.drop(w)
+	}
+}
+
+// fireAbove finds the recursive watches above a path.
+func (m *Machine) fireAbove(i int, p Path) {
+	for !p.IsRoot() {
+		p = p.Parent()
+		m.sessions.byPath.Ascend(&Watch{Path: p, Mode: PersistentRecursive}, func(w *Watch) bool {
+			if w.Mode != PersistentRecursive || w.Path.String() != p.String() {
+				return false
+			}
+			m.record.Told = append(m.record.Told, Told{w.Owner, i})
+			return true
+		})
 	}
 }

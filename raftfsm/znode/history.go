@@ -92,6 +92,9 @@ func (h *History) add(r *Record) {
 	h.trim()
 }
 
+// skip forgets everything up to a transaction of which there can be no record.
+func (h *History) skip(z Zxid) { *h = History{floor: z, tail: chunk{base: z, last: z}} }
+
 // trim forgets the oldest chunks while there is too much.
 func (h *History) trim() {
 	for h.bytes > MaxHistoryBytes || h.records > MaxHistoryRecords {

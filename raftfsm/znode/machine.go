@@ -169,5 +169,6 @@ func (m *Machine) rollBack() {
 		}
 	}
 	clear(m.undo)
+	clear(m.events)
 	m.dirty = false
 }
