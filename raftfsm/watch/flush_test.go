@@ -9,7 +9,7 @@ import (
 	"holt/raftfsm/znode"
 )
 
-// flushRig is a session that watches /a, in a bubble: what Flushed waits for can be said exactly.
+// flushStory has a session that watches /a, in a bubble: what Flushed waits for can be said exactly.
 func flushStory(t *testing.T, story func(t *testing.T, r *rig, o znode.Owner)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -23,11 +23,12 @@ func flushStory(t *testing.T, story func(t *testing.T, r *rig, o znode.Owner)) {
 }
 
 // show does it and shows it to the hub.
-func (r *rig) show(ops ...znode.Op) {
+func (r *rig) show(ops ...znode.Op) znode.Zxid {
 	r.Helper()
-	r.do(ops...)
+	z := r.do(ops...)
 	r.hub.Publish(r.State())
 	synctest.Wait()
+	return z
 }
 
 // wait is a Flushed under way, and its end.
@@ -157,10 +158,13 @@ func TestFlushedBehind(t *testing.T) {
 		s.Sent(upTo)
 		r.is("the rest was sent", late, true)
 
+		unwatched := r.show(write("/b"))
 		for range znode.MaxHistoryRecords + 2000 {
 			r.do(write("/b"))
 		}
 		r.hub.Publish(r.State())
+		sent, _ := r.wait(t.Context(), o, unwatched)
+		r.is("before the loss", sent, true)
 		lost, _ := r.wait(t.Context(), o, z+500)
 		r.is("not known to be lost", lost, false)
 		if n, upTo, gone := s.Take(buf); n != 0 || !gone {
@@ -169,6 +173,21 @@ func TestFlushedBehind(t *testing.T) {
 		r.is("lost, not told", lost, false)
 		s.Sent(r.Zxid())
 		r.is("lost, told", lost, true)
+	})
+}
+
+// TestOldStateIsNoNews: the hub does not go back.
+func TestOldStateIsNoNews(t *testing.T) {
+	flushStory(t, func(t *testing.T, r *rig, o znode.Owner) {
+		s, old := r.subscribe(onA(), r.Zxid()), r.State()
+		r.show(write("/a"))
+		r.hub.Publish(old)
+		synctest.Wait()
+		if r.hub.upTo() != r.Zxid() {
+			t.Errorf("the hub is at %d, it was at %d", r.hub.upTo(), r.Zxid())
+		}
+		r.show(write("/a"))
+		r.want(s, lines(4, 5)...)
 	})
 }
 

@@ -35,6 +35,7 @@ func TestQueueFull(t *testing.T) {
 	if !s.behind || len(s.pending) != MaxPending {
 		t.Fatalf("behind %t with %d messages", s.behind, len(s.pending))
 	}
+	<-s.Ready()
 	buf := make([]*Message, 1000)
 	n, upTo, _ := s.Take(buf)
 	if n != MaxPending || upTo != buf[n-1].Zxid || !ready(s) {
@@ -142,10 +143,60 @@ func TestHistoryTooShort(t *testing.T) {
 	r.want(before, fmt.Sprintf("lost to %d", z))
 	r.want(after)
 
+	// It can hold no more, but all that it holds not is still in the history.
+	full := r.subscribe(onA(), z)
+	for range MaxPending {
+		r.then(write("/a"))
+	}
+	for range znode.MaxHistoryRecords + 2000 {
+		r.do(write("/b"))
+		if r.Zxid()%5000 == 0 {
+			r.publish()
+		}
+	}
+	y := r.then(write("/a"))
+	if !full.behind {
+		t.Error("a queue holds too much")
+	}
+	r.want(full, append(lines(z+1, z+MaxPending), lines(y, y)...)...)
+	r.want(before, append(lines(z+1, z+MaxPending), lines(y, y)...)...)
+	z = y
+
 	// And on they go.
 	r.then(write("/b"), write("/a"))
 	r.want(before, lines(z+1, z+1)...)
-	r.want(busy, fmt.Sprintf("%d: =/b", z+1))
+	s := r.subscribe(Filter{Paths: paths("/b"), Data: true}, z)
+	r.want(s, fmt.Sprintf("%d: =/b", z+1))
+}
+
+// TestHubAheadOfTake: while Take reads the history of a state, the hub comes to a later one, and does not give what is in it
+// to a subscription that is behind. It must be found to be behind still.
+func TestHubAheadOfTake(t *testing.T) {
+	for name, later := range map[string]func(*Subscription){
+		"a message":  func(s *Subscription) { s.offer(&Message{Zxid: 3, Events: make([]znode.Event, 1)}) },
+		"a snapshot": func(s *Subscription) { s.skip(2, 3) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.do(create("/a"))
+			r.then(write("/a"))
+			s := r.subscribe(onA(), 0)
+			<-s.Ready()
+			later(s)
+			ready(s)
+			if n, upTo, lost := s.Take(make([]*Message, 9)); n != 2 || upTo != 2 || lost {
+				t.Errorf("%d messages up to %d, lost %t", n, upTo, lost)
+			}
+			if !s.behind || !ready(s) {
+				t.Error("nothing brings it to what it was not given")
+			}
+			r.then(write("/a"))
+			r.want(s, lines(3, 3)...)
+			if s.behind {
+				t.Error("it is still behind")
+			}
+		})
+	}
 }
 
 // TestSnapshotInstalled: the state jumps, and its history does not reach back to the last one.
@@ -157,7 +208,7 @@ func TestSnapshotInstalled(t *testing.T) {
 	z := r.publish() // 3
 	idle, deep := r.subscribe(onA(), z), r.subscribe(Filter{Paths: paths("/"), Recursive: true, Data: true}, 0)
 	r.want(deep, "2: +/a")
-	told := r.subscribe(Filter{Session: o}, z)
+	told, still := r.subscribe(Filter{Session: o}, z), r.subscribe(Filter{Paths: paths("/b"), Data: true}, z)
 	r.then(write("/a")) // 4: pending at all
 	for range znode.MaxHistoryRecords + 2000 {
 		r.do(write("/a"))
@@ -167,6 +218,8 @@ func TestSnapshotInstalled(t *testing.T) {
 	ahead, inside := r.subscribe(onA(), now+3), r.subscribe(onA(), floor+1)
 	r.publish()
 	lost := fmt.Sprintf("lost to %d", now)
+	<-still.Ready()
+	r.want(still, lost)
 	r.want(idle, "4: =/a", lost)
 	r.want(deep, "4: =/a", lost)
 	r.want(told, "4: =/a", lost)
@@ -237,11 +290,16 @@ func TestBookmark(t *testing.T) {
 	if n, upTo, _ := s.Take(nil); n != 0 || upTo != 3 {
 		t.Errorf("without room, %d messages up to %d", n, upTo)
 	}
+	<-s.Ready()
 	take(2, 6)
+	<-s.Ready() // the queue is not empty
 	take(1, 9)
 	r.open(1) // no events at all
 	r.publish()
 	take(0, 10)
+	s = r.subscribe(onA(), 4) // from the history: 6 and 8
+	buf = make([]*Message, 3)
+	take(2, 10)
 }
 
 // TestSharedMessages: subscriptions that want the same events share the message, whatever their filters.

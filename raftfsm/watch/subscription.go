@@ -93,11 +93,6 @@ func (s *Subscription) takeHistory(buf []*Message, from znode.Zxid) (n int, upTo
 		n, upTo, end = s.filter.scan(now, records, buf, from)
 	}
 	s.mu.Lock()
-	if s.closed {
-		defer s.mu.Unlock()
-		clear(buf[:n])
-		return 0, s.given, false
-	}
 	s.from, s.given = upTo, upTo
 	if end && s.missed <= upTo {
 		s.behind, s.missed = false, 0
@@ -138,7 +133,7 @@ func (s *Subscription) Sent(z znode.Zxid) {
 	s.hub.flushes.moved(s.filter.Session)
 }
 
-// Close ends the subscription: Take gives nothing any more. It can be closed again.
+// Close ends the subscription: a Take that begins afterwards gives nothing. It can be closed again.
 func (s *Subscription) Close() {
 	h := s.hub
 	h.mu.Lock()
