@@ -213,8 +213,8 @@ func lastIndex(events []znode.Event, want znode.Event) int {
 }
 
 // judgeStream waits until the follower has been sent the last there is for it, stops it and holds all of it to what
-// streams promise.
-func judgeStream(t *testing.T, truth *properties.Truth, f *harness.Follower, filter properties.Filter) {
+// streams promise. It gives how many streams there were, one after another.
+func judgeStream(t *testing.T, truth *properties.Truth, f *harness.Follower, filter properties.Filter) (opened int) {
 	t.Helper()
 	last := lastFor(truth, filter)
 	f.Await(harness.SettleTime, fmt.Sprintf("the message of zxid %d", last), func(m harness.Message) bool {
@@ -226,7 +226,7 @@ func judgeStream(t *testing.T, truth *properties.Truth, f *harness.Follower, fil
 	if err := properties.All(truth, r); err != nil {
 		t.Error(err)
 	}
-	var opened, messages int
+	messages := 0
 	for _, s := range r.Steps {
 		switch s.Kind {
 		case properties.Opened:
@@ -237,10 +237,11 @@ func judgeStream(t *testing.T, truth *properties.Truth, f *harness.Follower, fil
 			t.Errorf("%s: the history was long enough, and still: %v", f.Target, s)
 		}
 	}
-	if opened < 2 || messages == 0 {
-		t.Errorf("%s: %d streams with %d messages prove nothing", f.Target, opened, messages)
+	if messages == 0 {
+		t.Errorf("%s: without messages nothing is proven", f.Target)
 	}
 	t.Logf("%d streams, %d messages: nothing missing, nothing twice: %s", opened, messages, f.Target)
+	return opened
 }
 
 // lastFor is the zxid of the last transaction that a filter asks for.

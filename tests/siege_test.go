@@ -122,7 +122,9 @@ func TestStreamsAndSessionsWhileMembersAreKilledAndFrozen(t *testing.T) {
 	truth := readTruth(t, c, last, c.Zxid())
 	ch.holds(truth)
 	for _, f := range followers {
-		judgeStream(t, truth, f, streams[f.Target])
+		if opened := judgeStream(t, truth, f, streams[f.Target]); opened < 2 {
+			t.Errorf("%s was never resumed", f.Target)
+		}
 	}
 	endedInTime(t, followers, silent)
 }

@@ -136,3 +136,6 @@ func (c *Cluster) Zxid() uint64 {
 	}
 	return z
 }
+
+// Alone is this member as a cluster for its clients, who know of no other.
+func (m *Member) Alone() *Cluster { return &Cluster{Members: []*Member{m}, t: m.t} }
