@@ -88,6 +88,16 @@ func TestCommandFormatIsFixed(t *testing.T) {
 // drawCommand draws any command that its constructors can make.
 func drawCommand(t *rapid.T) *Command {
 	c := &Command{Origin: Origin(rapid.Uint64().Draw(t, "origin")), Seq: rapid.Uint64().Draw(t, "seq")}
+	if rapid.Bool().Draw(t, "about sessions") {
+		drawSessionOp(t, &c.Txn)
+		return c
+	}
+	plain, counted := znode.Persistent, znode.PersistentSequential
+	if rapid.Bool().Draw(t, "of a session") {
+		c.Txn.Session = drawKey(t)
+		plain = rapid.SampledFrom([]znode.Mode{znode.Persistent, znode.Ephemeral}).Draw(t, "mode")
+		counted = rapid.SampledFrom([]znode.Mode{znode.PersistentSequential, znode.EphemeralSequential}).Draw(t, "mode")
+	}
 	p := rapid.Map(rapid.StringMatching(`(/[a-c]{1,3}é?){1,4}`), znode.MustPath)
 	tags := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) znode.Tag {
 		return znode.Tag{Version: rapid.Int64().Draw(t, "version"), Czxid: znode.Zxid(rapid.Uint64().Draw(t, "czxid"))}
@@ -96,9 +106,9 @@ func drawCommand(t *rapid.T) *Command {
 		p, data := p.Draw(t, "path"), string(rapid.SliceOf(rapid.Byte()).Draw(t, "data"))
 		switch rapid.IntRange(0, 6).Draw(t, "kind") {
 		case 0:
-			return znode.CreateOp(p, data, znode.Persistent)
+			return znode.CreateOp(p, data, plain)
 		case 1:
-			return znode.CreateSequentialOp(prefix(p.String()+"/"), data, znode.PersistentSequential)
+			return znode.CreateSequentialOp(prefix(p.String()+"/"), data, counted)
 		case 2:
 			return znode.PutOp(p, data)
 		case 3:
@@ -116,7 +126,7 @@ func drawCommand(t *rapid.T) *Command {
 
 // same says whether two commands are equal; no tags and an empty list of them are.
 func same(a, b *Command) bool {
-	if a.Origin != b.Origin || a.Seq != b.Seq || len(a.Txn.Ops) != len(b.Txn.Ops) {
+	if a.Origin != b.Origin || a.Seq != b.Seq || len(a.Txn.Ops) != len(b.Txn.Ops) || !reflect.DeepEqual(a.Txn.Session, b.Txn.Session) {
 		return false
 	}
 	for i := range a.Txn.Ops {
@@ -192,7 +202,7 @@ func TestHandMadeCommands(t *testing.T) {
 		bytes []byte
 	}{
 		{"a create", true, handMade(1, 1, create)},
-		{"another kind of command", false, handMade(2, 1, create)},
+		{"another kind of command", false, handMade(3, 1, create)},
 		{"kind 0", false, handMade(0, 1, create)},
 		{"nothing", false, nil},
 		{"no ops", false, handMade(1, 0)},
@@ -206,9 +216,9 @@ func TestHandMadeCommands(t *testing.T) {
 		{"data larger than a znode's", false, handMade(1, 1, op{kind: 1, path: "/a", data: mib + "x"})},
 
 		{"kind of op 0", false, handMade(1, 1, op{path: "/a"})},
-		{"an unknown kind of op", false, handMade(1, 1, op{kind: 6, path: "/a"})},
-		{"a mode not supported yet", false, handMade(1, 1, op{kind: 1, mode: 1, path: "/a"})},
-		{"a sequential mode not supported yet", false, handMade(1, 1, op{kind: 1, mode: 3, path: "/a"})},
+		{"an unknown kind of op", false, handMade(1, 1, op{kind: 10, path: "/a"})},
+		{"a mode not supported yet", false, handMade(1, 1, op{kind: 1, mode: 4, path: "/a"})},
+		{"a sequential mode not supported yet", false, handMade(1, 1, op{kind: 1, mode: 6, path: "/a"})},
 		{"an unknown mode", false, handMade(1, 1, op{kind: 1, mode: 7, path: "/a"})},
 		{"a sequential create", true, handMade(1, 1, op{kind: 1, mode: 2, path: "/a/"})},
 		{"a sequential set", false, handMade(1, 1, op{kind: 3, mode: 2, path: "/a"})},
@@ -268,6 +278,9 @@ func TestLargestCommandFits(t *testing.T) {
 // What is accepted can be written, and reads the same then: every member keeps what the first one understood.
 func FuzzDecodeCommand(f *testing.F) {
 	f.Add(everyOp().Append(nil))
+	for _, c := range sessionCommands() {
+		f.Add(c.Append(nil))
+	}
 	f.Add(handMade(1, 1, op{kind: 1, mode: 2, path: "/a/"}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c := new(Command)
@@ -277,10 +290,8 @@ func FuzzDecodeCommand(f *testing.F) {
 			}
 			return
 		}
-		for i := range c.Txn.Ops {
-			if err := c.Txn.Ops[i].Validate(); err != nil {
-				t.Fatalf("op %d cannot be applied: %v", i, err)
-			}
+		if err := c.Txn.Validate(); err != nil {
+			t.Fatalf("it cannot be applied: %v", err)
 		}
 		again := c.Append(nil)
 		if len(again) > c.Size() {
@@ -289,6 +300,12 @@ func FuzzDecodeCommand(f *testing.F) {
 		if !same(decoded(t, again), c) {
 			t.Fatalf("%+v reads as another when written again", c)
 		}
-		znode.NewMachine().Apply(&c.Txn) // must not panic
+		m := znode.NewMachine() // which must not panic, whoever is alive
+		m.Apply(&c.Txn)
+		if k := c.Txn.Session; k != nil {
+			open := txn(znode.OpenSessionOp(*k, 1000))
+			m.Apply(&open)
+			m.Apply(&c.Txn)
+		}
 	})
 }
