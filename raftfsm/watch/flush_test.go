@@ -163,6 +163,7 @@ func TestFlushedBehind(t *testing.T) {
 			r.do(write("/b"))
 		}
 		r.hub.Publish(r.State())
+		synctest.Wait()
 		sent, _ := r.wait(t.Context(), o, unwatched)
 		r.is("before the loss", sent, true)
 		lost, _ := r.wait(t.Context(), o, z+500)

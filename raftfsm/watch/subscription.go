@@ -41,7 +41,8 @@ func (s *Subscription) Done() <-chan struct{} { return s.hub.done }
 // Take puts the next messages into buf, oldest first. Everything for this subscription up to upTo, which never goes back,
 // has been given by this and earlier calls; that may be so without any message. If lost, the history did not reach back
 // to the last upTo: what was between it and this one is not known, and n is 0. The amount of work is bounded: Ready
-// has a value afterwards if there may be more.
+// has a value afterwards if there may be more. Room for some tens of messages serves best: who is behind looks up its place in
+// the history in every call.
 func (s *Subscription) Take(buf []*Message) (n int, upTo znode.Zxid, lost bool) {
 	s.mu.Lock()
 	if s.behind && len(s.pending) == 0 && !s.closed {
