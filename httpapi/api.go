@@ -1,128 +1,18 @@
 package httpapi
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/go-chi/chi/v5"
-
-	"holt/raftfsm/znode"
 )
 
-// What a Config's zero values stand for.
-const (
-	// DefaultMaxRequests bounds the requests in work at once.
-	DefaultMaxRequests = 4096
-	// DefaultWriteWait bounds the wait for the outcome of a write.
-	DefaultWriteWait = 10 * time.Second
-	// DefaultZxidWait bounds the wait for the state a Holt-Zxid header asks for.
-	DefaultZxidWait = 5 * time.Second
-	// DefaultLinearWait bounds the wait for a quorum to confirm a linearizable read.
-	DefaultLinearWait = 5 * time.Second
-	// DefaultBodyTimeout is how long the body of a request may take to arrive.
-	DefaultBodyTimeout = 30 * time.Second
-	// DefaultAnswerTimeout is how long an answer may take from the request's arrival until all of it is written;
-	// a streamed one gets as much for each part.
-	DefaultAnswerTimeout = 60 * time.Second
-)
-
-// Config is what an API is made of. Zero sizes and times stand for the defaults above.
-type Config struct {
-	Proposer Proposer
-	Reader   Reader
-	Cluster  Cluster
-	Logger   *slog.Logger
-
-	// AllowedHosts are names the Host header may have besides localhost, loopback addresses and the address a request
-	// came in at. A port in them is ignored; "*" allows every name.
-	AllowedHosts []string
-	// MaxDataBytes bounds the data of a znode, at most znode.MaxDataBytes, which is the default.
-	MaxDataBytes int
-	// RequirePrecondition refuses PUT and DELETE of a znode without If-Match or If-None-Match.
-	RequirePrecondition bool
-	// MaxRequests bounds the requests in work at once; more are told to come again. Health and metrics are not counted.
-	MaxRequests int
-
-	WriteWait     time.Duration
-	ZxidWait      time.Duration
-	LinearWait    time.Duration
-	BodyTimeout   time.Duration
-	AnswerTimeout time.Duration
-
-	// Core are the limits of what is behind the interfaces, to be shown by /v1/limits.
-	Core CoreLimits
-
-	// Metrics counts requests; nil counts nothing. Package httpapi/metrics has the one for Prometheus.
-	Metrics Metrics
-	// MetricsHandler answers /metrics; nil answers 501.
-	MetricsHandler http.Handler
-}
-
-// CoreLimits are limits that the Proposer holds. Zero means none.
-type CoreLimits struct {
-	WaitingWrites     int64 // writes of one member that wait for their outcome; more are throttled
-	WaitingWriteBytes int64 // of them together
-	DiskReserveBytes  int64 // room on the leader's disk below which only deletes are taken
-}
-
-// Validate says what is wrong with the Config, or nil.
-func (c *Config) Validate() error {
-	switch {
-	case c.Proposer == nil:
-		return errors.New("httpapi: no proposer")
-	case c.Reader == nil:
-		return errors.New("httpapi: no reader")
-	case c.Cluster == nil:
-		return errors.New("httpapi: no cluster")
-	case c.Logger == nil:
-		return errors.New("httpapi: no logger")
-	case c.MaxDataBytes < 0 || c.MaxDataBytes > znode.MaxDataBytes:
-		return fmt.Errorf("httpapi: at most %d bytes of data can be allowed, not %d", znode.MaxDataBytes, c.MaxDataBytes)
-	case c.MaxRequests < 0:
-		return fmt.Errorf("httpapi: %d requests at once", c.MaxRequests)
-	case min(c.WriteWait, c.ZxidWait, c.LinearWait, c.BodyTimeout, c.AnswerTimeout) < 0:
-		return errors.New("httpapi: a negative time to wait")
-	}
-	for _, host := range c.AllowedHosts {
-		if hostName(host) == "" {
-			return fmt.Errorf("httpapi: allowed host %q has no name", host)
-		}
-	}
-	return nil
-}
-
-func (c Config) withDefaults() Config {
-	if c.MaxDataBytes == 0 {
-		c.MaxDataBytes = znode.MaxDataBytes
-	}
-	if c.MaxRequests == 0 {
-		c.MaxRequests = DefaultMaxRequests
-	}
-	for _, d := range []struct {
-		is     *time.Duration
-		absent time.Duration
-	}{
-		{&c.WriteWait, DefaultWriteWait}, {&c.ZxidWait, DefaultZxidWait}, {&c.LinearWait, DefaultLinearWait},
-		{&c.BodyTimeout, DefaultBodyTimeout}, {&c.AnswerTimeout, DefaultAnswerTimeout},
-	} {
-		if *d.is == 0 {
-			*d.is = d.absent
-		}
-	}
-	if c.Metrics == nil {
-		c.Metrics = uncounted{}
-	}
-	return c
-}
-
-// API answers HTTP requests. It starts no goroutines and needs no closing; it may be used by any number of them.
+// API answers HTTP requests. It starts no goroutines of its own and needs no closing, but EndStreams before its server is
+// shut down; it may be used by any number of goroutines.
 type API struct {
 	cfg       Config
 	log       *slog.Logger
@@ -132,7 +22,12 @@ type API struct {
 	origins   *http.CrossOriginProtection
 	hosts     hostList
 	inWork    atomic.Int64 // requests that count against MaxRequests
+	streams   atomic.Int64 // requests that count against MaxStreams
 	exchanges sync.Pool    // of *exchange
+	streaming streaming    // what streams share
+
+	ending   chan struct{} // closed when streams and long polls must end
+	endsOnce sync.Once     // closes ending
 }
 
 // New makes an API; the error says what is wrong with the Config.
@@ -140,7 +35,8 @@ func New(cfg Config) (*API, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	a := &API{cfg: cfg.withDefaults(), log: cfg.Logger, origins: http.NewCrossOriginProtection()}
+	a := &API{cfg: cfg.withDefaults(), log: cfg.Logger, origins: http.NewCrossOriginProtection(),
+		ending: make(chan struct{})}
 	a.hosts = newHostList(cfg.AllowedHosts)
 	a.exchanges.New = func() any { return &exchange{api: a, found: chi.NewRouteContext()} }
 	a.unrouted = a.cfg.Metrics.Route("", "")
@@ -150,6 +46,10 @@ func New(cfg Config) (*API, error) {
 
 // Handler is the API as an http.Handler.
 func (a *API) Handler() http.Handler { return http.HandlerFunc(a.serve) }
+
+// EndStreams ends what would not end by itself: streams, which their clients take up again elsewhere, and long polls. It
+// is for a server about to be shut down, and may be called more than once; streams that are asked for later end at once.
+func (a *API) EndStreams() { a.endsOnce.Do(func() { close(a.ending) }) }
 
 // hostList is the names a request may be for.
 type hostList struct {

@@ -36,6 +36,7 @@ type named struct {
 // contract asks for besides, and the API over an instant Proposer.
 func benchHandlers(b *testing.B) []named {
 	n := apitest.NewNode()
+	b.Cleanup(n.Close)
 	path := znode.MustPath("/app/config")
 	for _, op := range []znode.Op{
 		znode.PutOp(path.Parent(), ""), znode.PutOp(path, strings.Repeat("x", 256)), znode.PutOp(path, strings.Repeat("x", 256)),
@@ -54,7 +55,7 @@ func benchHandlers(b *testing.B) []named {
 	}
 	a, err := httpapi.New(httpapi.Config{
 		Proposer: instant{&znode.Result{Zxid: s.Zxid, Failed: -1, Ops: []znode.OpResult{{Node: s.Tree.Get(path)}}}},
-		Reader:   n, Cluster: n, Logger: slog.New(slog.DiscardHandler), Metrics: m,
+		Reader:   n, Cluster: n, Sessions: n, Hub: n.Hub, Logger: slog.New(slog.DiscardHandler), Metrics: m,
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -2,18 +2,13 @@ package httpapi
 
 import (
 	"iter"
+	"math"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"holt/raftfsm/znode"
 )
-
-// flushBytes is how much of a streamed answer is gathered before it is written.
-const flushBytes = 32 << 10
 
 // listing is what a request for children asks for.
 type listing struct {
@@ -30,14 +25,19 @@ func (a *API) getChildren(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	n, s, err := x.node()
+	if l.stat || l.data {
+		if _, waits := x.query.get("wait"); waits && len(x.r.Header["If-None-Match"]) > 0 {
+			return badArguments("wait with If-None-Match is for the names alone: the tag says nothing of what is in the children")
+		}
+	}
+	n, s, err := x.node(itsChildren)
 	if err != nil {
 		return err
 	}
 	stat := n.Stat()
 	x.setZxid(s.Zxid)
 	if !l.stat && !l.data { // the tag says nothing of what is in the children
-		tag := "c" + strconv.FormatInt(stat.Cversion, 10) + "." + strconv.FormatUint(uint64(stat.Czxid), 10)
+		tag, _ := itsChildren.tag(&stat)
 		same, err := noneMatch(x.r.Header["If-None-Match"], tag, "")
 		if err != nil {
 			return err
@@ -50,17 +50,19 @@ func (a *API) getChildren(x *exchange) error {
 	path := n.Path()
 	next := l.next(s.Tree, path)
 	if next != "" {
-		x.Header()["Link"] = []string{"<" + x.nextURL(path, next) + `>; rel="next"`}
+		target := "/v1/children"
+		if !path.IsRoot() {
+			target += escapePath(path.String())
+		}
+		x.linkNext(target, next)
 	}
 	return x.writeChildren(s.Tree, path, &stat, l, next)
 }
 
 // listing reads the parameters.
 func (x *exchange) listing() (l listing, err error) {
-	if v, ok := x.query.get("limit"); ok {
-		if l.limit, err = strconv.Atoi(v); err != nil || l.limit < 1 {
-			return l, badArguments("limit is a number from 1, not " + quoted(v))
-		}
+	if l.limit, err = x.limit(0, math.MaxInt); err != nil {
+		return l, err
 	}
 	for name, to := range map[string]*string{"after": &l.after, "prefix": &l.prefix} {
 		*to, _ = x.query.get(name)
@@ -122,51 +124,24 @@ func (l *listing) next(t *znode.Tree, path znode.Path) (last string) {
 	return ""
 }
 
-// nextURL is the request for the page after the one that ends with the name next.
-func (x *exchange) nextURL(path znode.Path, next string) string {
-	q := url.Values{}
-	for i, name := range x.query.names {
-		q.Set(name, x.query.values[i])
-	}
-	q.Set("after", next)
-	target := "/v1/children"
-	if !path.IsRoot() {
-		target += escapePath(path.String())
-	}
-	return target + "?" + q.Encode()
-}
-
 // writeChildren writes wire.Children, or wire.ChildrenWith, in pieces.
 func (x *exchange) writeChildren(t *znode.Tree, path znode.Path, stat *znode.Stat, l listing, next string) error {
-	buf := buffers.Get().(*[]byte)
-	defer giveBack(buf)
-	b := appendString(append(*buf, `{"path":`...), path.String())
-	b = append(b, `,"children":[`...)
+	w := x.begin(http.StatusOK)
+	defer w.free()
+	w.b = appendString(append(w.b, `{"path":`...), path.String())
+	w.b = append(w.b, `,"children":[`...)
 	written := 0
 	for n := range l.in(t, path) {
-		if l.limit > 0 && written == l.limit {
+		if l.limit > 0 && written == l.limit || !w.comma(written) {
 			break
 		}
-		if written > 0 {
-			b = append(b, ',')
-		}
 		written++
-		if b = l.appendChild(b, n); len(b) >= flushBytes {
-			if !x.writePiece(b) {
-				return nil
-			}
-			b = b[:0]
-		}
+		w.b = l.appendChild(w.b, n)
 	}
-	b = appendStat(append(b, `],"stat":`...), stat)
-	b = appendString(append(b, `,"next":`...), next)
-	b = append(b, '}', '\n')
-	*buf = b
-	if x.status == 0 {
-		return x.writeJSON(http.StatusOK, b)
-	}
-	x.writePiece(b)
-	return nil
+	w.b = appendStat(append(w.b, `],"stat":`...), stat)
+	w.b = appendString(append(w.b, `,"next":`...), next)
+	w.b = append(w.b, '}', '\n')
+	return w.end()
 }
 
 // appendChild is a name, or wire.Child with what is to be included.
@@ -183,21 +158,4 @@ func (l *listing) appendChild(b []byte, n *znode.Node) []byte {
 		b = appendValue(append(b, ','), n.Data())
 	}
 	return append(b, '}')
-}
-
-// writePiece writes a piece of a JSON answer of unknown length; false when there is no more to do.
-func (x *exchange) writePiece(b []byte) bool {
-	if x.status == 0 {
-		h := x.Header()
-		h["Content-Type"] = typeJSON
-		h["Cache-Control"] = noStore
-		h["X-Content-Type-Options"] = noSniff
-		x.WriteHeader(http.StatusOK)
-	}
-	if x.head {
-		return false
-	}
-	x.setWriteDeadline(time.Now().Add(x.api.cfg.AnswerTimeout))
-	_, err := x.ResponseWriter.Write(b)
-	return err == nil
 }

@@ -8,6 +8,9 @@ import (
 
 // getCluster answers GET /v1/cluster from what this member knows; it works without a leader.
 func (a *API) getCluster(x *exchange) error {
+	if err := x.present(); err != nil {
+		return err
+	}
 	s := a.cfg.Cluster.Status()
 	out := wire.Cluster{Name: s.Name, Leader: s.Leader, Term: s.Term, Zxid: uint64(s.Zxid)}
 	out.Members = make([]wire.Member, 0, len(s.Members))
@@ -29,6 +32,9 @@ func (a *API) postSync(x *exchange) error {
 	s, err := x.linearState()
 	if err == nil && s.Zxid < asked {
 		s, err = x.stateAt(asked)
+	}
+	if err == nil && x.holder != nil {
+		err = x.lives(s, true)
 	}
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"context"
 	"time"
 
+	"holt/raftfsm/command"
 	"holt/raftfsm/znode"
 )
 
@@ -31,6 +32,18 @@ type Reader interface {
 	// Linearizable is a state that holds every write acknowledged by any member before the call. It needs a quorum:
 	// command.ErrNoLeader when ctx ends first.
 	Linearizable(ctx context.Context) (*znode.State, error)
+}
+
+// Sessions says who is alive, which is the leader's to know. Every call may be made on any member.
+type Sessions interface {
+	// Keepalive renews sessions and gives what became of each, in the same order. Those that it says are alive have been
+	// renewed by one that still leads, those that are not are over for good. With an error (of package command) nothing is
+	// known to be renewed; when ctx ends first, it is ErrNoLeader.
+	Keepalive(ctx context.Context, keys []znode.SessionKey) ([]command.Lease, error)
+	// Look is Keepalive without renewing.
+	Look(ctx context.Context, owners []znode.Owner) ([]command.Lease, error)
+	// Touch renews in the background, if all goes well. It never waits.
+	Touch(key znode.SessionKey)
 }
 
 // Cluster says who the members are and how they are. It never waits.

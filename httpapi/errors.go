@@ -122,6 +122,12 @@ func refusal(res *znode.Result) *problem {
 		p.Detail = "there is a znode at " + path + " already"
 	case znode.NotEmpty:
 		p.Detail = path + " has children"
+	case znode.NoWatch:
+		p.Detail = "the session has no such watch at " + path
+	case znode.NoChildrenForEphemerals:
+		p.Detail = path + " is ephemeral, and goes with its session: it cannot have children"
+	case znode.QuotaExceeded:
+		p.Detail = "there are as many as there can be: see /v1/limits"
 	case znode.BadArguments:
 		p.Detail = "that cannot be done to " + path
 	default:
@@ -159,6 +165,9 @@ func (x *exchange) fail(err error) {
 	h := x.Header()
 	for _, name := range statHeaders {
 		delete(h, name) // they may be there already, and are not the problem's
+	}
+	if p.Status != http.StatusNotFound {
+		delete(h, "Preference-Applied") // nothing was waited for
 	}
 	if p.Retryable {
 		h["Retry-After"] = []string{strconv.Itoa(minRetryAfter + rand.IntN(maxRetryAfter-minRetryAfter+1))}

@@ -4,11 +4,15 @@ import (
 	"net/http"
 
 	"holt/httpapi/wire"
+	"holt/raftfsm/watch"
 	"holt/raftfsm/znode"
 )
 
 // getLimits answers GET /v1/limits.
 func (a *API) getLimits(x *exchange) error {
+	if err := x.present(); err != nil {
+		return err
+	}
 	x.setOwnZxid()
 	return x.writeValue(http.StatusOK, &wire.Limits{
 		PathBytes:          znode.MaxPathBytes,
@@ -32,5 +36,24 @@ func (a *API) getLimits(x *exchange) error {
 		WriteWaitMs:        a.cfg.WriteWait.Milliseconds(),
 		ZxidWaitMs:         a.cfg.ZxidWait.Milliseconds(),
 		LinearizableWaitMs: a.cfg.LinearWait.Milliseconds(),
+
+		Sessions:                znode.MaxSessions,
+		SessionEphemerals:       znode.MaxSessionEphemerals,
+		SessionWatches:          znode.MaxSessionWatches,
+		Watches:                 znode.MaxWatches,
+		Keepalives:              MaxKeepalives,
+		PageRows:                maxRows,
+		Streams:                 int64(a.cfg.MaxStreams),
+		StreamPaths:             watch.MaxPaths,
+		HistoryRecords:          znode.MaxHistoryRecords,
+		HistoryBytes:            znode.MaxHistoryBytes,
+		SessionTimeoutMinMs:     a.cfg.MinSessionTimeout.Milliseconds(),
+		SessionTimeoutMaxMs:     a.cfg.MaxSessionTimeout.Milliseconds(),
+		SessionTimeoutDefaultMs: a.cfg.SessionTimeout.Milliseconds(),
+		EndedSessionMs:          znode.TombstoneTime,
+		PollWaitMs:              MaxPollWait.Milliseconds(),
+		HeartbeatMs:             a.cfg.Heartbeat.Milliseconds(),
+		StreamLifeMs:            a.cfg.StreamLife.Milliseconds(),
+		StreamWriteTimeoutMs:    a.cfg.StreamWriteTimeout.Milliseconds(),
 	})
 }

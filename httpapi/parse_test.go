@@ -45,7 +45,7 @@ func TestJSONIsThatOfWire(t *testing.T) {
 	for _, c := range []struct{ path, data string }{
 		{"/a", "text"}, {"/a/\"<&>\\ä🐦\u2028", "\x00\x01\x1f \"\\/\b\f\n\r\t\x7f"}, {"/b", "\xff\xfe"}, {"/c", ""}, {"/d", "\xef\xbf\xbd"},
 	} {
-		m.Advance(1795301423000)
+		m.Advance(1795301423000, 1)
 		res := m.Apply(&znode.Txn{Ops: []znode.Op{znode.CreateOp(znode.MustPath(c.path), c.data, znode.Persistent)}})
 		n := res.Ops[0].Node
 		stat := n.Stat()

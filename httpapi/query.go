@@ -11,9 +11,19 @@ import (
 	"holt/raftfsm/znode"
 )
 
-// params is a query: few parameters, each at most once, all of them known to the endpoint.
+// params is a query: few parameters, each at most once but for the one the endpoint lets repeat, all of them known to it.
 type params struct {
 	names, values []string
+}
+
+// all is the values of a parameter that may repeat, in their order.
+func (q *params) all(name string) (values []string) {
+	for i, n := range q.names {
+		if n == name {
+			values = append(values, q.values[i])
+		}
+	}
+	return values
 }
 
 func (q *params) reset() {
@@ -62,7 +72,7 @@ func (x *exchange) checkQuery() error {
 			return badArguments("parameter " + quoted(name) + " is escaped wrongly: " + err.Error())
 		}
 		switch {
-		case slices.Contains(x.query.names, name):
+		case name != x.at.repeats && slices.Contains(x.query.names, name):
 			return badArguments("parameter " + name + " is there twice")
 		case slices.Contains(x.at.params, name):
 			x.query.names = append(x.query.names, name)
@@ -81,8 +91,8 @@ func (x *exchange) checkQuery() error {
 }
 
 // laterHeaders are the headers of the contract that cannot be heeded yet. Ignoring them would be worse than refusing:
-// a session would not be renewed, a key would not protect, a login would not identify.
-var laterHeaders = []string{"Holt-Session", "Idempotency-Key", "Authorization"}
+// a key would not protect, a login would not identify.
+var laterHeaders = []string{"Idempotency-Key", "Authorization"}
 
 // checkHeaders refuses what the endpoint cannot heed.
 func (x *exchange) checkHeaders() error {
@@ -95,13 +105,15 @@ func (x *exchange) checkHeaders() error {
 			return notYet("header " + name)
 		}
 	}
-	for _, p := range h["Prefer"] {
-		for pref := range strings.SplitSeq(p, ",") {
-			name, _, _ := strings.Cut(pref, "=")
-			if strings.EqualFold(textproto.TrimString(name), "wait") {
-				return notYet("Prefer: wait")
-			}
+	if ids, ok := h["Holt-Session"]; ok {
+		if len(ids) > 1 {
+			return badArguments("header Holt-Session is there twice")
 		}
+		key, err := sessionKey(textproto.TrimString(ids[0]))
+		if err != nil {
+			return err
+		}
+		x.holder = &key
 	}
 	if x.r.ContentLength != 0 && !x.at.takesBody {
 		return badArguments(x.r.Method + " takes no body here")

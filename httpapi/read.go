@@ -12,6 +12,7 @@ import (
 )
 
 // state is the state to answer a read from: at the consistency it asks for, and at least as new as it says it has seen.
+// If the request belongs to a session, it is alive there.
 func (x *exchange) state() (*znode.State, error) {
 	linear, err := x.linearizable()
 	if err != nil {
@@ -29,22 +30,37 @@ func (x *exchange) state() (*znode.State, error) {
 	}
 	switch {
 	case err == nil && s.Zxid < asked:
-		return x.stateAt(asked) // newer than s, and so as good
+		s, err = x.stateAt(asked) // newer than s, and so as good
 	case err != nil && asked > 0 && !linear:
-		return x.stateAt(asked) // a member that has just started may catch up
-	default:
-		return s, err
+		s, err = x.stateAt(asked) // a member that has just started may catch up
 	}
+	if err == nil && x.holder != nil {
+		err = x.lives(s, linear)
+	}
+	return s, err
 }
 
+// linearState also renews the session of the request, if it belongs to one.
 func (x *exchange) linearState() (*znode.State, error) {
 	ctx, cancel := context.WithTimeout(x.r.Context(), x.api.cfg.LinearWait)
 	defer cancel()
-	return x.api.cfg.Reader.Linearizable(ctx)
+	if x.holder == nil {
+		return x.api.cfg.Reader.Linearizable(ctx)
+	}
+	renewed := make(chan error, 1)
+	go func(a *API, key znode.SessionKey) {
+		_, err := a.renew(ctx, key)
+		renewed <- err
+	}(x.api, *x.holder)
+	s, err := x.api.cfg.Reader.Linearizable(ctx)
+	if err := <-renewed; err != nil {
+		return nil, err
+	}
+	return s, err
 }
 
-// node is the znode a read names, in the state to answer it from.
-func (x *exchange) node() (*znode.Node, *znode.State, error) {
+// node is the znode a read names, in the state to answer it from, which with wait may be a later one.
+func (x *exchange) node(of aspect) (*znode.Node, *znode.State, error) {
 	path, err := x.znodePath()
 	if err != nil {
 		return nil, nil, err
@@ -55,6 +71,11 @@ func (x *exchange) node() (*znode.Node, *znode.State, error) {
 	s, err := x.state()
 	if err != nil {
 		return nil, nil, err
+	}
+	if x.mayWait() {
+		if s, err = x.hold(path, s, of); err != nil {
+			return nil, nil, err
+		}
 	}
 	n := s.Tree.Get(path)
 	if n == nil {
@@ -79,7 +100,8 @@ func (x *exchange) stateAt(asked znode.Zxid) (*znode.State, error) {
 	return s, err
 }
 
-// propose carries out a transaction, after the state the request says it has seen.
+// propose carries out a transaction, after the state the request says it has seen. It belongs to the session of the
+// request, if that has one: a refusal because the session is over is an error.
 func (x *exchange) propose(txn *znode.Txn) (*znode.Result, error) {
 	asked, err := x.askedZxid()
 	if err != nil {
@@ -93,11 +115,19 @@ func (x *exchange) propose(txn *znode.Txn) (*znode.Result, error) {
 			}
 		}
 	}
+	if x.holder != nil {
+		if err := x.join(txn); err != nil {
+			return nil, err
+		}
+	}
 	ctx, cancel := context.WithTimeout(x.r.Context(), x.api.cfg.WriteWait)
 	defer cancel()
 	res, err := x.api.cfg.Proposer.Propose(ctx, txn)
-	if err == nil && res == nil {
+	switch {
+	case err == nil && res == nil:
 		return nil, command.ErrUnknown // a Proposer that breaks its promise must not become a panic after the fact
+	case err == nil && res.Code == znode.SessionExpired && txn.Session != nil:
+		return nil, x.api.over(subject{key: txn.Session}, res.Zxid)
 	}
 	return res, err
 }

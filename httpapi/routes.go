@@ -14,13 +14,28 @@ func (a *API) route() {
 	a.mux = chi.NewRouter()
 	a.endpoints = map[target]*endpoint{}
 
-	a.on("GET", "/v1/znodes/*", endpoint{handle: a.getZnode, params: []string{"consistency", "format"}, later: []string{"wait"}})
+	a.on("GET", "/v1/znodes/*", endpoint{handle: a.getZnode, params: []string{"consistency", "format", "wait"}})
 	a.on("PUT", "/v1/znodes/*", endpoint{handle: a.putZnode, takesBody: true, later: []string{"parents", "acl", "ttl", "mode"}})
 	a.on("POST", "/v1/znodes/*", endpoint{handle: a.postZnode, takesBody: true, params: []string{"mode"}, later: []string{"parents", "acl", "ttl"}})
 	a.on("DELETE", "/v1/znodes/*", endpoint{handle: a.deleteZnode, later: []string{"recursive"}})
 	a.on("GET", "/v1/children/*", endpoint{handle: a.getChildren,
-		params: []string{"consistency", "limit", "after", "prefix", "include"}, later: []string{"wait"}})
+		params: []string{"consistency", "limit", "after", "prefix", "include", "wait"}})
 	a.on("POST", "/v1/txn", endpoint{handle: a.postTxn, takesBody: true})
+
+	a.on("POST", "/v1/sessions", endpoint{handle: a.postSession, params: []string{"timeout"}})
+	a.on("GET", "/v1/sessions", endpoint{handle: a.getSessions, params: []string{"consistency", "limit", "after"}})
+	a.on("GET", "/v1/sessions/{id}", endpoint{handle: a.getSession, params: []string{"consistency"}})
+	a.on("DELETE", "/v1/sessions/{id}", endpoint{handle: a.deleteSession})
+	a.on("POST", "/v1/sessions/{id}/keepalive", endpoint{handle: a.postSessionKeepalive})
+	a.on("POST", "/v1/sessions/{id}/watches", endpoint{handle: a.postWatch, takesBody: true})
+	a.on("GET", "/v1/sessions/{id}/watches", endpoint{handle: a.getSessionWatches, params: []string{"consistency"}})
+	a.on("DELETE", "/v1/sessions/{id}/watches", endpoint{handle: a.deleteWatch, params: []string{"path", "mode"}})
+	a.on("GET", "/v1/sessions/{id}/events", endpoint{handle: a.getSessionEvents, params: []string{"since", "once", "include"}, streams: true})
+	a.on("POST", "/v1/keepalive", endpoint{handle: a.postKeepalive, takesBody: true})
+	a.on("GET", "/v1/watches", endpoint{handle: a.getWatches, params: []string{"consistency", "path", "limit", "after"}})
+	a.on("GET", "/v1/watch/*", endpoint{handle: a.getWatch, repeats: "path", streams: true,
+		params: []string{"path", "recursive", "events", "include", "initial", "since", "once"}})
+
 	a.on("POST", "/v1/sync", endpoint{handle: a.postSync})
 	a.on("GET", "/v1/snapshot", endpoint{handle: a.getSnapshot, params: []string{"consistency"}})
 	a.on("GET", "/v1/cluster", endpoint{handle: a.getCluster})
@@ -39,10 +54,6 @@ var later = []struct{ methods, prefix, name string }{
 	{"GET HEAD PUT", "/v1/tree", "trees"},
 	{"GET HEAD PUT", "/v1/acl", "ACLs"},
 	{"GET HEAD", "/v1/whoami", "identities"},
-	{"GET HEAD POST DELETE", "/v1/sessions", "sessions"},
-	{"POST", "/v1/keepalive", "sessions"},
-	{"GET HEAD", "/v1/watch", "watch streams"},
-	{"GET HEAD", "/v1/watches", "watches"},
 	{"GET HEAD POST DELETE", "/v1/locks", "locks"},
 	{"POST DELETE", "/v1/cluster/members", "changing the members"},
 	{"POST", "/v1/cluster/leader", "handing over the leadership"},
@@ -56,11 +67,13 @@ type endpoint struct {
 	params    []string // query parameters it takes
 	later     []string // those of the contract that it does not take yet
 	takesBody bool
-	anyQuery  bool // whether the query is someone else's business
-	uncounted bool // whether MaxRequests does not count it
+	anyQuery  bool   // whether the query is someone else's business
+	uncounted bool   // whether MaxRequests does not count it
+	repeats   string // the query parameter that may be there more than once
+	streams   bool   // whether it counts against MaxStreams instead, and its answer waits for no events: it brings them
 
 	route   string // as chi has it
-	prefix  string // of the path, before the part that names a znode
+	prefix  string // of the path, before the part that names a znode or a session
 	metrics RouteMetrics
 }
 
@@ -76,6 +89,9 @@ func (e *endpoint) ServeHTTP(http.ResponseWriter, *http.Request) {
 // on registers an endpoint; GET answers HEAD too, and "/*" means that the route stands alone as well.
 func (a *API) on(method, route string, e endpoint) {
 	e.route, e.prefix = route, strings.TrimSuffix(route, "/*")
+	if i := strings.IndexByte(route, '{'); i >= 0 {
+		e.prefix = route[:i]
+	}
 	methods := []string{method}
 	if method == http.MethodGet {
 		methods = append(methods, http.MethodHead)
@@ -84,7 +100,7 @@ func (a *API) on(method, route string, e endpoint) {
 		e := e
 		e.metrics = a.cfg.Metrics.Route(route, m)
 		a.add(m, route, &e)
-		if e.prefix != route {
+		if strings.HasSuffix(route, "/*") {
 			a.add(m, e.prefix, &e)
 		}
 	}

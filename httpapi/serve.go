@@ -3,8 +3,10 @@ package httpapi
 import (
 	"log/slog"
 	"net/http"
+	"regexp"
 	"runtime/debug"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -24,6 +26,9 @@ type exchange struct {
 	query  params
 	status int  // 0 until the answer has begun
 	head   bool // whether the method is HEAD
+	zxid   znode.Zxid
+	holder *znode.SessionKey // the session the request belongs to, nil if to none
+	counts *atomic.Int64     // what counts the request, nil if nothing does
 
 	found *chi.Context // room for looking up the route
 }
@@ -63,12 +68,8 @@ func (x *exchange) answer() error {
 	if a.origins.Check(x.r) != nil {
 		return refuse(wire.CrossOrigin, "a page of another origin may not change anything here")
 	}
-	if !x.at.uncounted {
-		if a.inWork.Add(1) > int64(a.cfg.MaxRequests) {
-			a.inWork.Add(-1)
-			return refuse(wire.Throttled, strconv.Itoa(a.cfg.MaxRequests)+" requests are in work already")
-		}
-		defer a.inWork.Add(-1)
+	if err := x.enter(); err != nil {
+		return err
 	}
 	if err := x.checkQuery(); err != nil {
 		return err
@@ -79,6 +80,46 @@ func (x *exchange) answer() error {
 	return x.at.handle(x)
 }
 
+// enter takes the request's place among those in work.
+func (x *exchange) enter() error {
+	a := x.api
+	switch {
+	case x.at.uncounted:
+		return nil
+	case x.at.streams:
+		return x.linger()
+	case a.inWork.Add(1) > int64(a.cfg.MaxRequests):
+		a.inWork.Add(-1)
+		return refuse(wire.Throttled, strconv.Itoa(a.cfg.MaxRequests)+" requests are in work already")
+	}
+	x.counts = &a.inWork
+	return nil
+}
+
+// linger says that the request will take long without doing much, as streams and long polls do: from now on it counts
+// against MaxStreams, and no longer against MaxRequests.
+func (x *exchange) linger() error {
+	a := x.api
+	if x.counts == &a.streams {
+		return nil
+	}
+	if a.streams.Add(1) > int64(a.cfg.MaxStreams) {
+		a.streams.Add(-1)
+		return refuse(wire.Throttled, strconv.Itoa(a.cfg.MaxStreams)+" streams and long polls are open already")
+	}
+	x.leave()
+	x.counts = &a.streams
+	return nil
+}
+
+// leave gives back the request's place.
+func (x *exchange) leave() {
+	if x.counts != nil {
+		x.counts.Add(-1)
+		x.counts = nil
+	}
+}
+
 // finish ends an exchange, also one whose handler panicked.
 func (a *API) finish(x *exchange, begun time.Time) {
 	trouble := recover()
@@ -86,16 +127,17 @@ func (a *API) finish(x *exchange, begun time.Time) {
 		a.log.Error("request panicked", "route", x.at.route, "method", x.r.Method, "panic", trouble,
 			"stack", string(debug.Stack()))
 		if x.status == 0 {
-			trouble = nil
+			trouble, x.holder = nil, nil // nothing more to wait for
 			x.fail(refuse(wire.Internal, ""))
 		}
 	}
 	took := time.Since(begun)
 	x.at.metrics.End(x.status, took)
 	if a.log.Enabled(x.r.Context(), slog.LevelDebug) {
-		a.log.Debug("request", "method", x.r.Method, "path", x.r.URL.Path, "status", x.status, "took", took.String())
+		a.log.Debug("request", "method", x.r.Method, "path", loggable(x.r.URL.Path), "status", x.status, "took", took.String())
 	}
-	x.ResponseWriter, x.r, x.at, x.path = nil, nil, nil, ""
+	x.leave()
+	x.ResponseWriter, x.r, x.at, x.path, x.holder, x.zxid = nil, nil, nil, "", nil, 0
 	x.query.reset()
 	if trouble != nil {
 		panic(http.ErrAbortHandler) // the answer is cut off, so that nobody takes it for whole
@@ -103,9 +145,18 @@ func (a *API) finish(x *exchange, begun time.Time) {
 	a.exchanges.Put(x)
 }
 
-// WriteHeader notes the status.
+// secrets finds what might be the id of a session.
+var secrets = regexp.MustCompile("(?i)[0-9a-f]{32,}")
+
+// loggable is the path of a request without what must not be in a log: the id of a session is all it takes to be it.
+func loggable(path string) string { return secrets.ReplaceAllLiteralString(path, "…") }
+
+// WriteHeader notes the status. An answer to a request of a session begins behind the events it may know of.
 func (x *exchange) WriteHeader(status int) {
 	if status >= http.StatusOK && x.status == 0 {
+		if x.holder != nil {
+			x.awaitEvents()
+		}
 		x.status = status
 	}
 	x.ResponseWriter.WriteHeader(status)
@@ -136,6 +187,7 @@ func (x *exchange) setReadDeadline(t time.Time) {
 
 // setZxid says which state or transaction the answer is of.
 func (x *exchange) setZxid(z znode.Zxid) {
+	x.zxid = z
 	x.Header()["Holt-Zxid"] = []string{strconv.FormatUint(uint64(z), 10)}
 }
 
@@ -178,6 +230,7 @@ var (
 	typeJSON    = []string{"application/json"}
 	typeProblem = []string{"application/problem+json"}
 	typeBytes   = []string{"application/octet-stream"}
+	typeNDJSON  = []string{"application/x-ndjson"}
 	typeYAML    = []string{"application/yaml"}
 	noStore     = []string{"no-store, no-transform"}
 	noSniff     = []string{"nosniff"}

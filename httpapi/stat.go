@@ -26,6 +26,7 @@ const (
 // setStat sets the headers of an answer about n at zxid z, and gives the tag of its data and its version as they stand
 // there. All values are parts of one string and of one array: header by header they would be thirty allocations.
 func (x *exchange) setStat(s *znode.Stat, z znode.Zxid) (tag, version string) {
+	x.zxid = z
 	var room [320]byte
 	var ends [len(statHeaders)]int
 	b := room[:0]
@@ -123,6 +124,8 @@ func appendValue(b []byte, data string) []byte {
 	b = base64.StdEncoding.AppendEncode(b, []byte(data))
 	return append(b, `","encoding":"`+wire.Base64+`"`...)
 }
+
+func appendNumber(b []byte, n uint64) []byte { return strconv.AppendUint(b, n, 10) }
 
 // appendString is a JSON string; s is valid UTF-8.
 func appendString(b []byte, s string) []byte {

@@ -17,23 +17,26 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/go-chi/chi/v5"
 
 	"holt/httpapi/wire"
+	"holt/raftfsm/watch"
 	"holt/raftfsm/znode"
 )
 
-// nothing is a Proposer, Reader and Cluster that is never asked.
+// nothing is a Proposer, Reader, Sessions and Cluster that is never asked.
 type nothing struct {
 	Proposer
 	Reader
+	Sessions
 	Cluster
 }
 
 func testConfig() Config {
-	return Config{Proposer: nothing{}, Reader: nothing{}, Cluster: nothing{}, Logger: slog.New(slog.DiscardHandler)}
+	return Config{Proposer: nothing{}, Reader: nothing{}, Cluster: nothing{}, Sessions: nothing{}, Hub: &watch.Hub{}, Logger: slog.New(slog.DiscardHandler)}
 }
 
 // wireCodes are the codes that package wire declares.
@@ -80,6 +83,9 @@ func TestEveryCodeHasItsRowAndItsPlaceInTheContract(t *testing.T) {
 
 func TestEveryRefusalOfTheDomainHasACode(t *testing.T) {
 	for c := znode.BadArguments; c.String() != "unknown"; c++ {
+		if c == znode.StaleTerm {
+			continue // only a leader's own proposals can have it
+		}
 		if _, ok := kinds[wire.Code(c.String())]; !ok {
 			t.Errorf("%s is no code of wire's", c)
 		}
@@ -164,11 +170,18 @@ func TestConfigsThatCannotWork(t *testing.T) {
 		"no proposer": func(c *Config) { c.Proposer = nil },
 		"no reader":   func(c *Config) { c.Reader = nil },
 		"no cluster":  func(c *Config) { c.Cluster = nil },
+		"no sessions": func(c *Config) { c.Sessions = nil },
+		"no hub":      func(c *Config) { c.Hub = nil },
 		"no logger":   func(c *Config) { c.Logger = nil },
 		"1048577":     func(c *Config) { c.MaxDataBytes = znode.MaxDataBytes + 1 },
 		"-1":          func(c *Config) { c.MaxDataBytes = -1 },
 		"-7 requests": func(c *Config) { c.MaxRequests = -7 },
 		"negative":    func(c *Config) { c.ZxidWait = -1 },
+		"-3 streams":  func(c *Config) { c.MaxStreams = -3 },
+		"for streams": func(c *Config) { c.Heartbeat = -1 },
+		"100ms to":    func(c *Config) { c.MinSessionTimeout = 99 * time.Millisecond },
+		"to 24h":      func(c *Config) { c.MaxSessionTimeout = 25 * time.Hour },
+		"more than":   func(c *Config) { c.MinSessionTimeout = 2 * time.Hour },
 		`":7070"`:     func(c *Config) { c.AllowedHosts = []string{"ok", ":7070"} },
 	} {
 		cfg := testConfig()

@@ -21,7 +21,7 @@ func (a *API) postTxn(x *exchange) error {
 	if err := x.decode(&body, MaxTxnBodyBytes); err != nil {
 		return err
 	}
-	txn, err := a.parseTxn(&body)
+	txn, err := x.parseTxn(&body)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (x *exchange) writeValue(status int, v any) error {
 }
 
 // parseTxn is the transaction a body asks for.
-func (a *API) parseTxn(body *wire.Txn) (*znode.Txn, error) {
+func (x *exchange) parseTxn(body *wire.Txn) (*znode.Txn, error) {
 	switch n := len(body.Ops); {
 	case n == 0:
 		return nil, badArguments("a transaction has at least one op")
@@ -103,9 +103,9 @@ func (a *API) parseTxn(body *wire.Txn) (*znode.Txn, error) {
 	txn := &znode.Txn{Ops: make([]znode.Op, len(body.Ops))}
 	bytes := 0
 	for i := range body.Ops {
-		op, err := a.parseOp(&body.Ops[i])
+		op, err := x.parseOp(&body.Ops[i])
 		if err == nil {
-			err = a.checkOpSize(&op, &bytes)
+			err = x.api.checkOpSize(&op, &bytes)
 		}
 		if err != nil {
 			p, _ := problemOf(err)
@@ -141,13 +141,13 @@ var opFields = map[string]string{
 var laterOps = []string{"set_acl", "check_session", "get", "children", "exists"}
 
 // parseOp is one op of a transaction.
-func (a *API) parseOp(o *wire.Op) (op znode.Op, err error) {
+func (x *exchange) parseOp(o *wire.Op) (op znode.Op, err error) {
 	if err := checkOpFields(o); err != nil {
 		return op, err
 	}
 	mode := znode.Persistent
 	if o.Mode != "" {
-		if mode, err = parseMode(o.Mode); err != nil {
+		if mode, err = x.parseMode(o.Mode); err != nil {
 			return op, err
 		}
 	}

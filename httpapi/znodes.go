@@ -14,7 +14,7 @@ func (a *API) getZnode(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	n, s, err := x.node()
+	n, s, err := x.node(itsData)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (a *API) postZnode(x *exchange) error {
 	mode := znode.Persistent
 	if name, ok := x.query.get("mode"); ok {
 		var err error
-		if mode, err = parseMode(name); err != nil {
+		if mode, err = x.parseMode(name); err != nil {
 			return err
 		}
 	}
@@ -134,14 +134,16 @@ func (a *API) postZnode(x *exchange) error {
 	return x.written(res)
 }
 
-// parseMode is a mode that can be created.
-func parseMode(name string) (znode.Mode, error) {
+// parseMode is a mode that the request can create.
+func (x *exchange) parseMode(name string) (znode.Mode, error) {
 	mode, ok := znode.ParseMode(name)
 	switch {
 	case !ok:
 		return 0, badArguments("there is no mode " + quoted(name))
 	case !mode.Supported():
 		return 0, notYet("mode " + name)
+	case mode.Ephemeral() && x.holder == nil:
+		return 0, badArguments("mode " + name + " needs header Holt-Session: the znode goes when the session does")
 	}
 	return mode, nil
 }

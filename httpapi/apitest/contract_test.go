@@ -150,7 +150,14 @@ func (c *contract) checkHeaders(op *openapi3.Operation, res *http.Response) erro
 // for OpenAPI can express.
 func (c *contract) find(u *url.URL) (path string, params map[string]string) {
 	escaped := u.EscapedPath()
-	for _, prefix := range []string{"/v1/znodes", "/v1/children"} {
+	if rest, ok := strings.CutPrefix(escaped, "/v1/sessions/"); ok {
+		id, rest, more := strings.Cut(rest, "/")
+		if more {
+			rest = "/" + rest
+		}
+		return "/v1/sessions/{id}" + rest, map[string]string{"id": id}
+	}
+	for _, prefix := range []string{"/v1/znodes", "/v1/children", "/v1/watch"} {
 		rest, ok := strings.CutPrefix(escaped, prefix)
 		switch {
 		case ok && (rest == "" || rest == "/"):

@@ -6,25 +6,34 @@ import (
 
 	"holt/httpapi"
 	"holt/raftfsm/command"
+	"holt/raftfsm/watch"
 	"holt/raftfsm/znode"
 )
 
-// Node is a cluster of one in memory: a Proposer, a Reader and a Cluster. Its time is its number of proposals.
+// Node is a cluster of one in memory: a Proposer, a Reader, Sessions and a Cluster. Its time is its number of proposals.
+// Sessions of it end only when they are told to.
 type Node struct {
+	// Hub is told of every state.
+	Hub *watch.Hub
+
 	mu       sync.Mutex // guards all below
 	machine  *znode.Machine
 	state    *znode.State
 	proposed int
 	asked    int
+	renewed  map[znode.SessionKey]int // how often
 	faults   Faults
 	changed  chan struct{} // closed when state or faults change
 }
 
 // Faults is how a Node fails. The zero value is a Node that works.
 type Faults struct {
-	Propose      error // what Propose gives instead of carrying out
-	Swallow      error // what Propose gives after it has carried out: ErrUnknown, most likely
-	State        error // what State gives
+	Propose  error // what Propose gives instead of carrying out
+	Swallow  error // what Propose gives after it has carried out: ErrUnknown, most likely
+	State    error // what State gives
+	Sessions error // what Keepalive and Look give
+	// Old is what State gives instead of the newest: of a member that is behind. StateAt and Linearizable catch up.
+	Old          *znode.State
 	Linearizable error // what Linearizable gives
 	Hold         bool  // Propose and Linearizable wait for as long as this is set
 	NoLeader     bool  // Status knows no leader
@@ -34,8 +43,16 @@ type Faults struct {
 // NewNode is a Node with nothing but the root.
 func NewNode() *Node {
 	m := znode.NewMachine()
-	return &Node{machine: m, state: m.State(), changed: make(chan struct{})}
+	n := &Node{
+		Hub: watch.NewHub(watch.Config{}), machine: m, state: m.State(), changed: make(chan struct{}),
+		renewed: make(map[znode.SessionKey]int),
+	}
+	n.Hub.Publish(n.state)
+	return n
 }
+
+// Close closes the Hub.
+func (n *Node) Close() { n.Hub.Close() }
 
 // Fail makes the Node fail in that way from now on.
 func (n *Node) Fail(f Faults) {
@@ -95,15 +112,14 @@ func (n *Node) Propose(ctx context.Context, txn *znode.Txn) (*znode.Result, erro
 	if n.faults.Propose != nil {
 		return nil, n.faults.Propose
 	}
-	for i := range txn.Ops {
-		if err := txn.Ops[i].Validate(); err != nil {
-			panic("apitest: the API proposed what is not valid: " + err.Error())
-		}
+	if err := txn.Validate(); err != nil {
+		panic("apitest: the API proposed what is not valid: " + err.Error())
 	}
 	n.proposed++
-	n.machine.Advance(int64(n.proposed))
+	n.machine.Advance(int64(n.proposed), 1)
 	res := n.machine.Apply(txn)
 	n.state = n.machine.State()
+	n.Hub.Publish(n.state)
 	n.wake()
 	if n.faults.Swallow != nil {
 		return nil, n.faults.Swallow
@@ -115,6 +131,9 @@ func (n *Node) Propose(ctx context.Context, txn *znode.Txn) (*znode.Result, erro
 func (n *Node) State() (*znode.State, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.faults.Old != nil {
+		return n.faults.Old, n.faults.State
+	}
 	return n.state, n.faults.State
 }
 
@@ -123,7 +142,9 @@ func (n *Node) StateAt(ctx context.Context, zxid znode.Zxid) (*znode.State, erro
 	if !n.wait(ctx, func() bool { return n.state.Zxid >= zxid }) {
 		return nil, command.ErrBehind
 	}
-	return n.State()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.state, n.faults.State
 }
 
 // Linearizable is a Reader's.

@@ -12,19 +12,26 @@ import (
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3filter"
 	"go.uber.org/goleak"
 
 	"holt/httpapi"
 	"holt/httpapi/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	for _, media := range []string{"application/x-ndjson", "text/event-stream"} { // which to kin-openapi are text
+		openapi3filter.RegisterBodyDecoder(media, openapi3filter.RegisteredBodyDecoder("text/plain"))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // server is the API over a Node, listening on a real socket.
 type server struct {
 	*Node
 	t      *testing.T
 	addr   string
+	api    *httpapi.API
 	client *http.Client // checks the contract
 	log    *safeBuffer
 }
@@ -51,7 +58,7 @@ func (s *safeBuffer) String() string {
 func start(t *testing.T, change ...func(*httpapi.Config)) *server {
 	t.Helper()
 	s := &server{Node: NewNode(), t: t, log: &safeBuffer{}}
-	cfg := httpapi.Config{Proposer: s.Node, Reader: s.Node, Cluster: s.Node, Logger: slog.New(slog.NewTextHandler(s.log, nil))}
+	cfg := httpapi.Config{Proposer: s.Node, Reader: s.Node, Cluster: s.Node, Sessions: s.Node, Hub: s.Hub, Logger: slog.New(slog.NewTextHandler(s.log, nil))}
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -68,6 +75,7 @@ func start(t *testing.T, change ...func(*httpapi.Config)) *server {
 	served := make(chan struct{})
 	go func() { _ = srv.Serve(l); close(served) }()
 	transport := &http.Transport{DisableCompression: true}
+	s.api = api
 	s.client = &http.Client{
 		Transport:     newContract(t, transport),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -77,6 +85,7 @@ func start(t *testing.T, change ...func(*httpapi.Config)) *server {
 		transport.CloseIdleConnections()
 		_ = srv.Close()
 		<-served
+		s.Node.Close()
 	})
 	return s
 }

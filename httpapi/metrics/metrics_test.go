@@ -25,8 +25,9 @@ func scrape(t *testing.T, requests ...string) []string {
 		t.Fatal(err)
 	}
 	n := apitest.NewNode()
+	t.Cleanup(n.Close)
 	a, err := httpapi.New(httpapi.Config{
-		Proposer: n, Reader: n, Cluster: n, Logger: slog.New(slog.DiscardHandler),
+		Proposer: n, Reader: n, Cluster: n, Sessions: n, Hub: n.Hub, Logger: slog.New(slog.DiscardHandler),
 		Metrics: m, MetricsHandler: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}),
 	})
 	if err != nil {

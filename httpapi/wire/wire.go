@@ -98,6 +98,7 @@ type Problem struct {
 	Retryable bool   `json:"retryable"`
 
 	CurrentVersion *int64     `json:"current_version,omitempty"` // of bad_version
+	Reason         string     `json:"reason,omitempty"`          // of session_expired: expired, closed, killed or unknown
 	Limit          *int64     `json:"limit,omitempty"`           // of too_large
 	Size           *int64     `json:"size,omitempty"`            // of too_large, where it is known
 	Failed         *int       `json:"failed,omitempty"`          // of a transaction: the op that was refused
@@ -168,6 +169,25 @@ type Limits struct {
 	WriteWaitMs        int64 `json:"write_wait_ms"`
 	ZxidWaitMs         int64 `json:"zxid_wait_ms"`
 	LinearizableWaitMs int64 `json:"linearizable_wait_ms"`
+
+	Sessions                int64 `json:"sessions"`
+	SessionEphemerals       int64 `json:"session_ephemerals"`
+	SessionWatches          int64 `json:"session_watches"`
+	Watches                 int64 `json:"watches"`
+	Keepalives              int64 `json:"keepalives"`
+	PageRows                int64 `json:"page_rows"`
+	Streams                 int64 `json:"streams"`
+	StreamPaths             int64 `json:"stream_paths"`
+	HistoryRecords          int64 `json:"history_records"`
+	HistoryBytes            int64 `json:"history_bytes"`
+	SessionTimeoutMinMs     int64 `json:"session_timeout_min_ms"`
+	SessionTimeoutMaxMs     int64 `json:"session_timeout_max_ms"`
+	SessionTimeoutDefaultMs int64 `json:"session_timeout_default_ms"`
+	EndedSessionMs          int64 `json:"ended_session_ms"`
+	PollWaitMs              int64 `json:"poll_wait_ms"`
+	HeartbeatMs             int64 `json:"heartbeat_ms"`
+	StreamLifeMs            int64 `json:"stream_life_ms"`
+	StreamWriteTimeoutMs    int64 `json:"stream_write_timeout_ms"`
 }
 
 // Health answers /livez and /readyz when all is well; else they answer a Problem. Checks is empty unless asked for.

@@ -20,6 +20,7 @@ type Server struct {
 	*httptest.Server
 	Node *apitest.Node // can be told to fail in the ways a member does
 	api  http.Handler
+	end  func() // ends the streams
 
 	mu       sync.Mutex // guards the fields below
 	before   http.Handler
@@ -29,13 +30,22 @@ type Server struct {
 // New starts a server with nothing but the root. Close stops it.
 func New() *Server {
 	n := apitest.NewNode()
-	api, err := httpapi.New(httpapi.Config{Proposer: n, Reader: n, Cluster: n, Logger: slog.New(slog.DiscardHandler)})
+	api, err := httpapi.New(httpapi.Config{
+		Proposer: n, Reader: n, Cluster: n, Sessions: n, Hub: n.Hub, Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		panic(err) // the configuration above is wrong
 	}
-	s := &Server{Node: n, api: api.Handler()}
+	s := &Server{Node: n, api: api.Handler(), end: api.EndStreams}
 	s.Server = httptest.NewServer(s)
 	return s
+}
+
+// Close stops it. Streams are told to end, or it would wait for them.
+func (s *Server) Close() {
+	s.end()
+	s.Server.Close()
+	s.Node.Close()
 }
 
 // Before puts a handler in front of the server: where it writes nothing, the server answers. It may panic with
