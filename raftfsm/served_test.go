@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -27,24 +29,57 @@ type served struct {
 	hubs    [raftfsmtest.MaxMembers]atomic.Pointer[watch.Hub] // nil of a member that is down
 	leases  [raftfsmtest.MaxMembers]atomic.Pointer[sessions.Leases]
 	opened  atomic.Uint64 // sessions, to give each a key of its own
+
+	mu   sync.Mutex // guards what follows
+	last znode.Zxid // up to where ends has looked
+	ends map[znode.Owner]time.Time
 }
 
-// both shows states to the witness first: what a stream is told of, the witness has seen.
-type both struct {
-	witness *properties.Witness
-	hub     *watch.Hub
+// shown is what states are shown to: the witness first, so that it has seen what a stream is told of.
+type shown struct {
+	c   *served
+	hub *watch.Hub
 }
 
-func (b both) Publish(s *znode.State) {
-	b.witness.Publish(s)
+func (b shown) Publish(s *znode.State) {
+	b.c.witness.Publish(s)
+	b.c.note(s)
 	b.hub.Publish(s)
+}
+
+// note notes when sessions end: when the first member has applied it.
+func (c *served) note(s *znode.State) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.Zxid <= c.last {
+		return
+	}
+	records, whole := s.History.After(c.last)
+	c.last = s.Zxid
+	if !whole {
+		return // the witness says so
+	}
+	for r := range records {
+		for _, told := range r.Told {
+			if r.Events[told.Event].Type == znode.SessionEnded {
+				c.ends[told.Owner] = time.Now()
+			}
+		}
+	}
+}
+
+// ended says when a session ended, the zero time if it has not.
+func (c *served) ended(o znode.Owner) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ends[o]
 }
 
 // servedStory runs a test in a bubble with such a cluster, ready.
 func servedStory(t *testing.T, cfg raftfsmtest.Config, tell func(t *testing.T, c *served)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		c := &served{t: t}
+		c := &served{t: t, ends: map[znode.Owner]time.Time{}}
 		cfg.Attach = c.attach
 		c.Cluster = raftfsmtest.New(t, cfg)
 		c.WaitReady()
@@ -56,7 +91,7 @@ func (c *served) attach(i int) raftfsmtest.Attachment {
 	hub := watch.NewHub(watch.Config{})
 	leases := sessions.New(sessions.Config{Logger: slog.New(slog.DiscardHandler)})
 	return raftfsmtest.Attachment{
-		Watchers: both{&c.witness, hub},
+		Watchers: shown{c, hub},
 		Sessions: leases,
 		Opened: func(n *raftfsm.Node) {
 			leases.Start(n)
@@ -151,7 +186,7 @@ func (c *served) alive(h holder, i int) {
 	}
 }
 
-// lives says whether the session is alive in member i's state.
+// lives says whether the session is alive in member i's state. Of a member that is down it is.
 func (c *served) lives(h holder, i int) bool {
 	if n := c.Node(i); n != nil {
 		if s, err := n.State(); err == nil {
@@ -161,17 +196,11 @@ func (c *served) lives(h holder, i int) bool {
 	return true
 }
 
-// end waits until a session has ended in member i's state, and says when that was.
-func (c *served) end(h holder, i int) time.Time {
+// endsWithin waits for the end of a session and holds it to a window.
+func (c *served) endsWithin(h holder, from, to time.Time) {
 	c.t.Helper()
-	c.Eventually(fmt.Sprintf("the end of %s", h.owner), func() bool { return !c.lives(h, i) })
-	return time.Now()
-}
-
-// endsWithin holds the end of a session, as member i sees it, to a window.
-func (c *served) endsWithin(h holder, i int, from, to time.Time) {
-	c.t.Helper()
-	switch at := c.end(h, i); {
+	c.Eventually(fmt.Sprintf("the end of %s", h.owner), func() bool { return !c.ended(h.owner).IsZero() })
+	switch at := c.ended(h.owner); {
 	case at.Before(from):
 		c.t.Errorf("%s, timeout %v, ended %v too early", h.owner, h.timeout, from.Sub(at))
 	case at.After(to):
@@ -205,33 +234,24 @@ func orphans(s *znode.State) (out []string) {
 // in the very transaction that ended it, for that reason.
 func goneTogether(t *testing.T, truth *properties.Truth, o znode.Owner, reason znode.Reason, paths ...string) {
 	t.Helper()
-	left := map[string]bool{}
+	end, over := truth.Ends()[o]
+	if !over || end.Reason != reason {
+		t.Errorf("%s ended: %t, %q, not %q", o, over, end.Reason, reason)
+	}
 	for _, p := range paths {
-		left[p] = true
+		if !end.Deleted[p] {
+			t.Errorf("%s ended at zxid %d and did not take %s with it", o, end.Zxid, p)
+		}
 	}
-	for _, r := range truth.Records {
-		ended := false
-		for _, told := range r.Told {
-			ended = ended || told.Owner == o && r.Events[told.Event].Type == znode.SessionEnded
-		}
-		if !ended {
-			continue
-		}
-		for _, e := range r.Events {
-			if e.Type == znode.NodeDeleted && !left[e.Path.String()] {
-				t.Errorf("%s went with %s", e.Path, o)
-			}
-			if e.Type != znode.NodeChildrenChanged && e.Cause != reason {
-				t.Errorf("%s of %s: the cause is %q, not %q", e.Type, e.Path, e.Cause, reason)
-			}
-			if e.Type == znode.NodeDeleted {
-				delete(left, e.Path.String())
-			}
-		}
-		if len(left) > 0 {
-			t.Errorf("%s ended at zxid %d and did not take %v with it", o, r.Zxid, left)
-		}
-		return
+	if len(end.Deleted) != len(paths) {
+		t.Errorf("%s took %v with it, it had %v", o, end.Deleted, paths)
 	}
-	t.Errorf("%s has not ended", o)
+}
+
+// seedsUpTo is seeds with another number by default.
+func seedsUpTo(t *testing.T, n int) []uint64 {
+	if os.Getenv("HOLT_TEST_SEEDS") == "" && os.Getenv("HOLT_TEST_SEED") == "" {
+		return seeds(t)[:n]
+	}
+	return seeds(t)
 }

@@ -28,7 +28,7 @@ func TestASilentSessionEndsWithinASecondOfItsTimeout(t *testing.T) {
 				}
 				c.alive(h, i)
 				silent := time.Now()
-				c.endsWithin(h, i, silent.Add(timeout), silent.Add(timeout+grace))
+				c.endsWithin(h, silent.Add(timeout), silent.Add(timeout+grace))
 				s, err := c.Node(i).State()
 				if err != nil || s.Sessions.Ended(h.owner) == nil || s.Sessions.Ended(h.owner).Reason != znode.Expired {
 					t.Errorf("what is left of %s: %+v, %v", h.owner, s.Sessions.Ended(h.owner), err)
@@ -77,7 +77,7 @@ func TestASessionThatIsHeardOfLives(t *testing.T) {
 				if c.lives(other, 0) {
 					t.Errorf("the silent one is there after %v", time.Since(opened))
 				}
-				c.endsWithin(h, c.Leader(), heard.Add(timeout), heard.Add(timeout+grace))
+				c.endsWithin(h, heard.Add(timeout), heard.Add(timeout+grace))
 			})
 		})
 	}
@@ -119,7 +119,7 @@ func TestAChangeOfLeaderGrantsEverySessionItsTimeout(t *testing.T) {
 				change(c, leader)
 				next := c.WaitLeader(leader)
 				after := time.Now()
-				c.endsWithin(silent, next, before.Add(timeout), after.Add(timeout+grace))
+				c.endsWithin(silent, before.Add(timeout), after.Add(timeout+grace))
 				time.Sleep(5 * timeout)
 				if !c.lives(busy, next) {
 					t.Error("the session that kept alive has ended")
@@ -167,7 +167,7 @@ func TestALeaderThatIsCutOffKeepsNobodyAliveAndEndsNobody(t *testing.T) {
 				time.Sleep(50 * time.Millisecond)
 			}
 		})
-		next := c.WaitLeader(old)
+		c.WaitLeader(old)
 		elected := time.Now()
 		wg.Go(func() {
 			for time.Since(cut) < 3*timeout {
@@ -175,7 +175,7 @@ func TestALeaderThatIsCutOffKeepsNobodyAliveAndEndsNobody(t *testing.T) {
 				time.Sleep(timeout / 3)
 			}
 		})
-		c.endsWithin(few, next, cut.Add(timeout), elected.Add(timeout+grace))
+		c.endsWithin(few, cut.Add(timeout), elected.Add(timeout+grace))
 		wg.Wait()
 		if acknowledged > 0 {
 			t.Errorf("%d renewals were acknowledged without a quorum", acknowledged)
@@ -225,7 +225,7 @@ func TestSessionsOutliveARestartOfAllMembers(t *testing.T) {
 			ready := time.Now()
 			time.Sleep(timeout - 100*time.Millisecond)
 			c.alive(busy, round%c.Len())
-			c.endsWithin(silent, c.Leader(), up.Add(timeout), ready.Add(timeout+grace))
+			c.endsWithin(silent, up.Add(timeout), ready.Add(timeout+grace))
 			goneTogether(t, c.truth(), silent.owner, znode.Expired, other)
 			c.alive(busy, 0)
 			must(t, c.Cluster, 0, znode.CloseSessionOp(busy.key))

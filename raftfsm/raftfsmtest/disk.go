@@ -111,6 +111,7 @@ func (d *Disk) StoreLogs(logs []*raft.Log) error {
 
 // DeleteRange deletes entries, both ends included.
 func (d *Disk) DeleteRange(lo, hi uint64) error {
+	lo = max(lo, 1) // raft asks for 0 of a log without entries, after which InmemStore takes -1 for its last
 	return d.write(true, func() error { return d.InmemStore.DeleteRange(lo, hi) })
 }
 

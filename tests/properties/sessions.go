@@ -44,6 +44,35 @@ func Told(t *Truth, r *Recording) error {
 	return nil
 }
 
+// End is how a session ended.
+type End struct {
+	Zxid   znode.Zxid
+	Reason znode.Reason
+	// Deleted are the znodes that went in the same transaction.
+	Deleted map[string]bool
+}
+
+// Ends are those of all sessions that have ended.
+func (t *Truth) Ends() map[znode.Owner]End {
+	out := map[znode.Owner]End{}
+	for i := range t.Records {
+		r := &t.Records[i]
+		for _, told := range r.Told {
+			if r.Events[told.Event].Type != znode.SessionEnded {
+				continue
+			}
+			end := End{Zxid: r.Zxid, Reason: r.Events[told.Event].Cause, Deleted: map[string]bool{}}
+			for _, e := range r.Events {
+				if e.Type == znode.NodeDeleted && e.Cause == end.Reason {
+					end.Deleted[e.Path.String()] = true
+				}
+			}
+			out[told.Owner] = end
+		}
+	}
+	return out
+}
+
 // Watch is a watch as the session knows it that set it.
 type Watch struct {
 	Path znode.Path
