@@ -1,0 +1,257 @@
+package tests
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"holt/httpapi/client"
+	"holt/tests/harness"
+)
+
+// promisedLateness is how much later than its timeout a silent session ends at most, where nothing goes wrong; the rest
+// is for a busy machine, which sees it later than it happens.
+const promisedLateness, busy = time.Second, time.Second
+
+// Nobody ends too early and nobody too late, and what was theirs goes at once.
+func TestASilentSessionEndsWithinItsBounds(t *testing.T) {
+	c := bin.NewCluster(t, 3, nil).Start()
+	for _, p := range []string{"/a", "/b"} {
+		if _, err := c.Client(0).Put(t.Context(), p, nil, client.Any()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := c.Follow(0, "/v1/watch?path=/a&path=/b&recursive=true").Open()
+	var silent []*lease
+	for i := range 30 {
+		l := openLease(t, c, 2*time.Second+time.Duration(rand.IntN(2000))*time.Millisecond, fmt.Sprintf("/a/%d", i))
+		eventually(t, c, http.StatusCreated, http.MethodPost, fmt.Sprintf("/v1/znodes/b/%d?mode=ephemeral", i), l.ID, "")
+		for range rand.IntN(3) { // some are heard of again
+			l.renew(t.Context(), c.Members[rand.IntN(len(c.Members))].URL)
+		}
+		silent = append(silent, l)
+	}
+	var latest time.Duration
+	for i, l := range silent {
+		path := fmt.Sprintf("/a/%d", i)
+		end := f.Await(harness.SettleTime, "the end of "+path, tells("NodeDeleted", path))
+		want := fmt.Sprintf(`"events":[{"type":"NodeDeleted","path":"/a/%d","cause":"session_expired"},{"type":"NodeDeleted","path":"/b/%d","cause":"session_expired"}]}`, i, i)
+		if !strings.HasSuffix(end.Data, want) {
+			t.Errorf("%s, want one message with %s", end.Data, want)
+		}
+		late := end.At.Sub(l.renewed) - l.timeout()
+		if late < 0 || late > promisedLateness+busy {
+			t.Errorf("session %s of %v ended %v after its timeout", l.Owner, l.timeout(), late)
+		}
+		latest = max(latest, late)
+		if status, answer := send(t.Context(), http.MethodPost, c.Members[0].URL+"/v1/sessions/"+l.ID+"/keepalive", "", ""); status != http.StatusGone ||
+			!strings.Contains(answer, `"reason":"expired"`) {
+			t.Errorf("a renewal of an expired session: %d %s", status, answer)
+		}
+		if status, answer := send(t.Context(), http.MethodPut, c.Members[1].URL+"/v1/znodes"+path, l.ID, ""); status != http.StatusGone {
+			t.Errorf("a write of an expired session: %d %s", status, answer)
+		}
+	}
+	t.Logf("%d sessions ended at most %v after their timeouts", len(silent), latest.Round(time.Millisecond))
+}
+
+// Why a session ended is told to whoever watches its znodes, to itself, and to who comes too late.
+func TestHowASessionEndsIsTold(t *testing.T) {
+	c := bin.NewCluster(t, 3, nil).Start()
+	f := c.Follow(0, "/v1/watch?path=/closed&path=/killed").Open()
+	for _, reason := range []string{"closed", "killed"} {
+		l := openLease(t, c, time.Minute, "/"+reason)
+		own := c.Follow(1, "/v1/sessions/"+l.ID+"/events").Open()
+		name := l.ID
+		if reason == "killed" {
+			name = l.Owner
+		}
+		eventually(t, c, http.StatusNoContent, http.MethodDelete, "/v1/sessions/"+name, "", "")
+		f.Await(endTime, "the cause", func(m harness.Message) bool { return strings.Contains(m.Data, `"cause":"session_`+reason+`"`) })
+		end := own.Await(endTime, "its end", func(m harness.Message) bool { return m.Event == "session" })
+		if s := parsed(t, end.Message); s.State != reason || s.Owner != l.Owner || !own.Connections()[0].InOrder {
+			t.Errorf("the session is told %s, and that its stream is over: %v", end.Data, own.Connections()[0].InOrder)
+		}
+		own.Stop()
+		for _, m := range c.Members {
+			eventually(t, m.Alone(), http.StatusGone, http.MethodGet, "/v1/sessions/"+l.ID, "", "")
+			if status, answer := send(t.Context(), http.MethodGet, m.URL+"/v1/znodes", l.ID, ""); status != http.StatusGone ||
+				!strings.Contains(answer, `"reason":"`+reason+`"`) {
+				t.Errorf("a request of a session that was %s: %d %s", reason, status, answer)
+			}
+		}
+	}
+}
+
+// Deadlines are in the memory of a leader. When all are gone and come back, everybody has the whole timeout again.
+func TestSessionsOutliveARestartOfTheWholeCluster(t *testing.T) {
+	c := bin.NewCluster(t, 3, nil).Start()
+	if _, err := c.Client(0).Put(t.Context(), "/live", nil, client.Any()); err != nil {
+		t.Fatal(err)
+	}
+	alive := keepAlive(t, c, 5, siegeTimeout, "/live")
+	silent := openLease(t, c, siegeTimeout, "/silent")
+	ended := c.Follow(0, "/v1/watch/silent").Open()
+	for _, m := range c.Members {
+		m.Signal(syscall.SIGKILL)
+	}
+	for _, m := range c.Members {
+		m.Kill()
+	}
+	<-time.After(siegeTimeout + time.Second)
+	for _, m := range c.Members {
+		m.Start()
+	}
+	for _, m := range c.Members {
+		m.Ready()
+	}
+	back := time.Now()
+	if status, _, _ := c.Members[0].Get("/v1/znodes/silent"); status != http.StatusOK {
+		t.Errorf("a silent session did not survive the restart: %d", status)
+	}
+	end := ended.Await(harness.SettleTime, "the end of the silent session", tells("NodeDeleted", "/silent"))
+	if !strings.Contains(end.Data, "session_expired") {
+		t.Errorf("the end of session %s: %s", silent.Owner, end.Data)
+	}
+	t.Logf("the silent session ended %v after all were ready again", end.At.Sub(back).Round(time.Millisecond))
+	alive.live("/live")
+}
+
+// A one-shot watch is no connection's and no member's: it fires once, wherever the session asks.
+func TestAOneShotWatchOutlivesItsMember(t *testing.T) {
+	c := bin.NewCluster(t, 3, nil).Start()
+	l := openLease(t, c, 10*time.Second, "")
+	var wg sync.WaitGroup
+	wg.Go(func() { l.keep(t.Context()) })
+	t.Cleanup(wg.Wait) // t.Context ends before
+	watches, events := "/v1/sessions/"+l.ID+"/watches", "/v1/sessions/"+l.ID+"/events"
+
+	set := c.Leader()
+	answer := eventually(t, set.Alone(), http.StatusCreated, http.MethodPost, watches, "", `{"path":"/job","mode":"exists"}`)
+	if !strings.Contains(answer, `"exists":false,"stat":null`) {
+		t.Errorf("watching what does not exist: %s", answer)
+	}
+	set.Kill()
+	writer := c.Client(0)
+	first, err := writer.Put(t.Context(), "/job", []byte("1"), client.CreateOnly())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := writer.Put(t.Context(), "/job", []byte("2"), client.Any()); err != nil {
+		t.Fatal(err)
+	}
+	f := c.FollowMoving(1, events, 300*time.Millisecond) // nobody was listening when it happened
+	fired := f.Await(harness.SettleTime, "the watch", tells("NodeCreated", "/job"))
+	if fired.ID != fmt.Sprint(first.Zxid) {
+		t.Errorf("it fired at %s, the znode was made at %d", fired.ID, first.Zxid)
+	}
+	set.Start().Ready()
+
+	answer = eventually(t, c, http.StatusCreated, http.MethodPost, watches, "", `{"path":"/job","mode":"data"}`)
+	if !strings.Contains(answer, `"data":"2"`) {
+		t.Errorf("what is read where the watch is set: %s", answer)
+	}
+	if _, err := writer.Delete(t.Context(), "/job", client.Any()); err != nil {
+		t.Fatal(err)
+	}
+	f.Await(harness.SettleTime, "the second watch", tells("NodeDeleted", "/job"))
+	if got := eventually(t, c, http.StatusOK, http.MethodGet, watches, "", ""); strings.TrimSpace(got) != `{"watches":[]}` {
+		t.Errorf("after both fired: %s", got)
+	}
+	f.Stop()
+	var messages []string
+	for _, m := range f.Messages() {
+		if m.Event == "message" {
+			messages = append(messages, m.Data)
+		}
+	}
+	if len(messages) != 2 {
+		t.Errorf("two watches fired, the session was told: %q", messages)
+	}
+}
+
+// The watches of a session that stay are its own stream's filter, for as long as it lives.
+func TestWatchesThatStayTellTheSessionEverything(t *testing.T) {
+	c := bin.NewCluster(t, 3, harness.Env{"HOLT_SNAPSHOT_BYTES": "65536"}).Start()
+	if _, err := c.Client(0).Put(t.Context(), "/live", nil, client.Any()); err != nil {
+		t.Fatal(err)
+	}
+	ch := startChurn(t, c)
+	alive := keepAlive(t, c, 2, siegeTimeout, "/live")
+	filters := map[*harness.Follower]func() (recursive, children bool, path string){}
+	for i, l := range alive.leases {
+		recursive := i == 0
+		mode, path := "persistent", shelf(0)
+		if recursive {
+			mode, path = "persistent_recursive", "/app"
+		}
+		var set struct{ Zxid uint64 }
+		answer := eventually(t, c, http.StatusCreated, http.MethodPost, "/v1/sessions/"+l.ID+"/watches", "", fmt.Sprintf(`{"path":%q,"mode":%q}`, path, mode))
+		if err := json.Unmarshal([]byte(answer), &set); err != nil || set.Zxid == 0 {
+			t.Fatalf("%v: %s", err, answer)
+		}
+		f := c.FollowMoving(i, fmt.Sprintf("/v1/sessions/%s/events?since=%d", l.ID, set.Zxid), time.Duration(i)*700*time.Millisecond)
+		filters[f] = func() (bool, bool, string) { return recursive, !recursive, path }
+	}
+	for range 3 {
+		ch.goOn(60)
+		killed := c.Leader()
+		killed.Kill()
+		ch.goOn(60)
+		killed.Start().Ready()
+	}
+	truth := readTruth(t, c, ch.end(), c.Zxid())
+	for f, is := range filters {
+		recursive, children, path := is()
+		judgeStream(t, truth, f, pathFilter(t, recursive, true, children, path))
+	}
+	alive.live("/live")
+}
+
+// What a session reads is never newer than what its stream, on the same member, has been sent: when an answer is here,
+// the events before it are too.
+func TestASessionsEventsComeBeforeWhatTheyTellOf(t *testing.T) {
+	c := bin.NewCluster(t, 3, nil).Start()
+	at := c.Followers()[0]
+	if _, err := c.Client(0).Put(t.Context(), "/n", nil, client.Any()); err != nil {
+		t.Fatal(err)
+	}
+	l := openLease(t, c, time.Minute, "")
+	eventually(t, at.Alone(), http.StatusCreated, http.MethodPost, "/v1/sessions/"+l.ID+"/watches", "", `{"path":"/n","mode":"persistent"}`)
+	stream := dialStream(t, at, "/v1/sessions/"+l.ID+"/events")
+	stream.await(t, "event: open")
+	writer := c.Leader().Client()
+	seen := 0
+	for range 100 {
+		w, err := writer.Put(t.Context(), "/n", nil, client.Any())
+		if err != nil {
+			t.Fatal(err)
+		}
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at.URL+"/v1/znodes/n", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Holt-Session", l.ID)
+		res, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		here := stream.here(t) // before anything else: it must have arrived by now
+		if version := res.Header.Get("Znode-Version"); version == fmt.Sprint(w.Stat.Version) {
+			seen++
+			if !strings.Contains(here, fmt.Sprintf("id: %d\n", w.Zxid)) {
+				t.Fatalf("version %s was read before the event of zxid %d came; the stream has %q", version, w.Zxid, here)
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("only %d of the reads saw what had just been written: they prove nothing", seen)
+	}
+}
