@@ -172,6 +172,7 @@ func (d *decoder) chunk(at, newest Zxid) (*chunk, error) {
 	if !ok || c.last != last || c.records != records {
 		return nil, corrupt("its history after zxid %d cannot be", at)
 	}
+	c.remark()
 	return c, nil
 }
 

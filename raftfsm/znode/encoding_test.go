@@ -206,7 +206,7 @@ func damage(t *testing.T, b []byte) {
 	refusesBytes(t, append(bytes.Clone(b), 0), "a byte more")
 	refusesBytes(t, append(bytes.Clone(b), b...), "twice")
 	for i := range b {
-		for _, mask := range []byte{1, 2, 4, 8, 16, 32, 64, 128, 255} {
+		for _, mask := range []byte{1, 16, 128} {
 			damaged := bytes.Clone(b)
 			damaged[i] ^= mask
 			refusesBytes(t, damaged, "byte %d xor %#x", i, mask)

@@ -39,6 +39,47 @@ type chunk struct {
 	base, last Zxid
 	records    int
 	b          []byte
+	marks      []mark
+}
+
+// mark is a place in a chunk to begin to read at: after the record of a zxid. There is one every markEvery records, so
+// that whoever follows closely does not read a chunk from its start for each new record.
+type mark struct {
+	zxid Zxid
+	at   int
+}
+
+const markEvery = 32
+
+// from is where to begin reading for what is after z.
+func (c *chunk) from(z Zxid) (at Zxid, b []byte) {
+	i := sort.Search(len(c.marks), func(i int) bool { return c.marks[i].zxid > z })
+	if i == 0 {
+		return c.base, c.b
+	}
+	m := c.marks[i-1]
+	return m.zxid, c.b[m.at:]
+}
+
+// mark notes the end of the chunk as a place to begin at, when it is time for one.
+func (c *chunk) mark() {
+	if c.records%markEvery == 0 && c.records > 0 {
+		c.marks = append(c.marks, mark{c.last, len(c.b)})
+	}
+}
+
+// remark finds the marks again that a chunk had when it was written.
+func (c *chunk) remark() {
+	whole := *c
+	c.last, c.records = c.base, 0
+	var r Record
+	for b := whole.b; len(b) > 0; c.records++ {
+		c.b = whole.b[:len(whole.b)-len(b)]
+		c.mark()
+		b = r.decode(b, c.last)
+		c.last = r.Zxid
+	}
+	c.b = whole.b
 }
 
 // Floor is the zxid after which the history is whole.
@@ -64,7 +105,7 @@ func (h *History) After(z Zxid) (records iter.Seq[*Record], whole bool) {
 			if i < len(h.full) {
 				c = &h.full[i]
 			}
-			at, b := c.base, c.b
+			at, b := c.from(z)
 			for len(b) > 0 {
 				b = r.decode(b, at)
 				at = r.Zxid
@@ -83,6 +124,7 @@ func (h *History) add(r *Record) {
 		h.tail = chunk{base: h.tail.last, last: h.tail.last}
 	}
 	t := &h.tail
+	t.mark()
 	before := len(t.b)
 	t.b = r.encode(t.b, t.last)
 	t.last = r.Zxid
@@ -112,7 +154,7 @@ func (h *History) trim() {
 
 // clip makes h one that can be appended to while another is, which shares its beginning.
 func (h History) clip() History {
-	h.full, h.tail.b = slices.Clip(h.full), slices.Clip(h.tail.b)
+	h.full, h.tail.b, h.tail.marks = slices.Clip(h.full), slices.Clip(h.tail.b), slices.Clip(h.tail.marks)
 	return h
 }
 

@@ -98,6 +98,61 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// What a transaction may say about sessions. What Validate lets through, Apply relies on.
+func TestValidateOfSessions(t *testing.T) {
+	a := path("/a")
+	nobodys := func(ops ...Op) *Txn { return &Txn{Ops: ops} }
+	anns := func(ops ...Op) *Txn { return of("ann", ops...) }
+	with := func(op Op, change func(*SessionOp)) Op {
+		s := *op.Session
+		change(&s)
+		op.Session = &s
+		return op
+	}
+	open, end, add, take := OpenSessionOp(key("ann"), 1000), CloseSessionOp(key("ann")), AddWatchOp(a, DataWatch), RemoveWatchOp(a, AnyWatch)
+	for _, tt := range []struct {
+		name string
+		ok   bool
+		txn  *Txn
+	}{
+		{"open", true, nobodys(open)},
+		{"open of a session", false, anns(open)},
+		{"open beside another op", false, nobodys(check("/"), open)},
+		{"the shortest timeout", true, nobodys(OpenSessionOp(key("ann"), MinSessionTimeout))},
+		{"a shorter timeout", false, nobodys(OpenSessionOp(key("ann"), MinSessionTimeout-1))},
+		{"the longest timeout", true, nobodys(OpenSessionOp(key("ann"), MaxSessionTimeout))},
+		{"a longer timeout", false, nobodys(OpenSessionOp(key("ann"), MaxSessionTimeout+1))},
+		{"close", true, nobodys(end)},
+		{"close of a session", false, anns(end)},
+		{"close for no reason", false, nobodys(with(end, func(s *SessionOp) { s.Reason = 0 }))},
+		{"close for an unknown reason", false, nobodys(with(end, func(s *SessionOp) { s.Reason = reasons }))},
+		{"close by two names", false, nobodys(with(end, func(s *SessionOp) { s.Owner = 1 }))},
+		{"kill", true, nobodys(KillSessionOp(7))},
+		{"expire", true, nobodys(ExpireSessionOp(7, 1))},
+		{"watch", true, anns(add)},
+		{"watch of nobody", false, nobodys(add)},
+		{"watch of any mode", false, anns(AddWatchOp(a, AnyWatch))},
+		{"watch of no mode", false, anns(AddWatchOp(a, watchModes))},
+		{"two watches", false, anns(add, add)},
+		{"watch with data", false, anns(Op{Kind: AddWatch, Path: a, Data: "x", Session: add.Session})},
+		{"watch at a version", false, anns(Op{Kind: AddWatch, Path: a, If: []Tag{version(1)}, Session: add.Session})},
+		{"watch that says nothing", false, anns(Op{Kind: AddWatch, Path: a})},
+		{"unwatch", true, anns(take)},
+		{"unwatch of nobody", false, nobodys(take)},
+		{"unwatch of no mode", false, anns(RemoveWatchOp(a, watchModes))},
+		{"create about a session", false, anns(Op{Kind: Create, Path: a, Session: add.Session})},
+		{"ephemeral", true, anns(fleeting("/a"), fleetingNumbered("/a"), set("/a", "x"))},
+		{"ephemeral of nobody", false, nobodys(fleeting("/a"))},
+		{"sequential ephemeral of nobody", false, nobodys(check("/"), fleetingNumbered("/a"))},
+		{"ephemeral put", false, anns(Op{Kind: Put, Mode: Ephemeral, Path: a})},
+		{"nothing", false, anns()},
+	} {
+		if err := tt.txn.Validate(); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
 func TestGrows(t *testing.T) {
 	for _, tt := range []struct {
 		ops  []Op
@@ -110,6 +165,11 @@ func TestGrows(t *testing.T) {
 		{[]Op{remove("/a")}, false},
 		{[]Op{check("/a"), absent("/b"), remove("/a")}, false},
 		{[]Op{remove("/a"), check("/a"), create("/a")}, true},
+		{[]Op{OpenSessionOp(key("ann"), 1000)}, true},
+		{[]Op{watch("/a", DataWatch)}, true},
+		{[]Op{CloseSessionOp(key("ann"))}, false},
+		{[]Op{ExpireSessionOp(7, 1)}, false},
+		{[]Op{unwatch("/a", DataWatch)}, false},
 	} {
 		if got := transaction(tt.ops).Grows(); got != tt.want {
 			t.Errorf("%v grows the state: %t", tt.ops, got)

@@ -203,9 +203,10 @@ func TestSessionsAreBounded(t *testing.T) {
 	r := newRig(t)
 	s := r.changeSessions()
 	var k SessionKey
-	for i := range MaxSessions - 1 {
-		k[0], k[1], k[2] = byte(i), byte(i>>8), byte(i>>16)
-		s.open(&Session{Key: k, Owner: Owner(i + 1), Timeout: 1000})
+	for i := range Owner(MaxSessions - 1) {
+		k[0], k[1], k[2] = byte(i>>16), byte(i>>8), byte(i)
+		s.live.Load(&Session{Key: k, Owner: i + 1, Timeout: 1000})
+		s.keys.Load(keyed{k, i + 1})
 	}
 	r.zxid = MaxSessions
 	r.open("ann")

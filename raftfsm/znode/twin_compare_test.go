@@ -137,7 +137,7 @@ func compareSessions(t *rapid.T, s *Sessions, tw *twin) {
 
 // compareHistory holds what is left of the history to the end of the twin's, which forgets nothing.
 func compareHistory(t *rapid.T, h *History, tw *twin) {
-	floor := h.Floor()
+	floor := max(h.Floor(), Zxid(tw.began))
 	want := tw.records
 	for len(want) > 0 && want[0].zxid <= int64(floor) {
 		want = want[1:]

@@ -20,7 +20,8 @@ type twin struct {
 	sessions map[SessionKey]twinSession // live
 	ended    []twinEnd                  // oldest first
 	watches  []twinWatch                // in the order they were set
-	records  []twinRecord               // from the beginning
+	records  []twinRecord               // of all after began
+	began    int64
 
 	// Of the transaction under way.
 	session int64 // it belongs to
