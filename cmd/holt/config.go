@@ -39,6 +39,9 @@ type ServeConfig struct {
 	MaxRequests         int           `split_words:"true" help:"Most requests in work at once. [4096]" placeholder:"N"`
 	AllowedHosts        []string      `split_words:"true" help:"Further names clients may call this server by; * allows all. [localhost, addresses of this machine, names in the members' URLs]" placeholder:"NAME"`
 	RequirePrecondition bool          `split_words:"true" help:"Refuse to overwrite or delete without If-Match or If-None-Match."`
+	MaxStreams          int           `split_words:"true" help:"Most streams of events and long polls at once; they are not counted as requests. [20000]" placeholder:"N"`
+	SessionTimeoutMin   time.Duration `split_words:"true" help:"Shortest timeout of a session; who asks for less gets this. [2s]" placeholder:"DURATION"`
+	SessionTimeoutMax   time.Duration `split_words:"true" help:"Longest timeout of a session; who asks for more gets this. [1h]" placeholder:"DURATION"`
 	WriteWait           time.Duration `split_words:"true" help:"Longest wait for the outcome of a write. [10s]" placeholder:"DURATION"`
 
 	Heartbeat     time.Duration `split_words:"true" help:"How long a follower waits for its leader before it asks for votes. [500ms]" placeholder:"DURATION"`
@@ -57,7 +60,8 @@ type ClientVariables struct {
 func serveDefaults() ServeConfig {
 	return ServeConfig{
 		HTTPAddr: "127.0.0.1:7070", RaftAddr: "127.0.0.1:7071", DataDir: "./holt-data", MaxDataBytes: znode.MaxDataBytes,
-		MaxRequests: httpapi.DefaultMaxRequests, WriteWait: httpapi.DefaultWriteWait, Heartbeat: raftfsm.DefaultHeartbeat,
+		MaxRequests: httpapi.DefaultMaxRequests, MaxStreams: httpapi.DefaultMaxStreams, SessionTimeoutMin: httpapi.DefaultMinSessionTimeout,
+		SessionTimeoutMax: httpapi.DefaultMaxSessionTimeout, WriteWait: httpapi.DefaultWriteWait, Heartbeat: raftfsm.DefaultHeartbeat,
 		SnapshotBytes: raftfsm.SnapshotBytes, DiskReserve: raftfsm.DefaultDiskReserve, LogLevel: "info", LogFormat: "text",
 	}
 }
@@ -200,6 +204,13 @@ func (c ServeConfig) check() error {
 		return fmt.Errorf("HOLT_MAX_DATA_BYTES must be between 1 and %d", znode.MaxDataBytes)
 	case c.MaxRequests < 1:
 		return errors.New("HOLT_MAX_REQUESTS must be at least 1")
+	case c.MaxStreams < 1:
+		return errors.New("HOLT_MAX_STREAMS must be at least 1")
+	case c.SessionTimeoutMin < znode.MinSessionTimeout*time.Millisecond || c.SessionTimeoutMax > znode.MaxSessionTimeout*time.Millisecond:
+		return fmt.Errorf("HOLT_SESSION_TIMEOUT_MIN must be at least %v and HOLT_SESSION_TIMEOUT_MAX at most %v",
+			znode.MinSessionTimeout*time.Millisecond, znode.MaxSessionTimeout*time.Millisecond)
+	case c.SessionTimeoutMin > c.SessionTimeoutMax:
+		return errors.New("HOLT_SESSION_TIMEOUT_MIN must not be more than HOLT_SESSION_TIMEOUT_MAX")
 	case c.SnapshotBytes < 1:
 		return errors.New("HOLT_SNAPSHOT_BYTES must be at least 1")
 	case c.DiskReserve > math.MaxInt64:

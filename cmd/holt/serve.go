@@ -23,6 +23,8 @@ import (
 	"holt/raftfsm"
 	"holt/raftfsm/guard"
 	"holt/raftfsm/peer"
+	"holt/raftfsm/watch"
+	"holt/sessions"
 )
 
 const (
@@ -84,7 +86,10 @@ type member struct {
 
 	metrics *metrics
 	folder  *raftfsm.Folder
+	hub     *watch.Hub
+	leases  *sessions.Leases
 	node    *raftfsm.Node
+	api     *httpapi.API
 	server  *http.Server
 	lis     net.Listener
 }
@@ -181,21 +186,26 @@ func (m *member) openNode() error {
 	if m.cfg.DiskReserve == 0 {
 		free = nil
 	}
+	m.hub = watch.NewHub(watch.Config{MaxSubscriptions: m.cfg.MaxStreams})
+	m.leases = sessions.New(sessions.Config{Logger: m.log})
 	m.node, err = raftfsm.Open(raftfsm.Config{
+		Watchers: m.hub, Sessions: m.leases,
 		Name: m.folder.Name, Members: m.folder.Members, RaftAdvertise: self.RaftAddr, Storage: &m.folder.Storage, Mux: mux,
 		Logger: m.log, Heartbeat: m.cfg.Heartbeat, SnapshotBytes: m.cfg.SnapshotBytes, FreeBytes: free, DiskReserve: m.cfg.DiskReserve,
 	})
 	if err != nil {
 		return errors.Join(err, mux.Close())
 	}
+	m.leases.Start(m.node)
 	m.metrics.watch(m.node)
 	return nil
 }
 
 func (m *member) openServer() error {
 	api, err := httpapi.New(httpapi.Config{
-		Proposer: m.node, Reader: m.node, Cluster: joined{m.node}, Logger: m.log, AllowedHosts: m.hosts(),
+		Proposer: m.node, Reader: m.node, Cluster: joined{m.node}, Hub: m.hub, Sessions: m.leases, Logger: m.log, AllowedHosts: m.hosts(),
 		MaxDataBytes: m.cfg.MaxDataBytes, RequirePrecondition: m.cfg.RequirePrecondition, MaxRequests: m.cfg.MaxRequests,
+		MaxStreams: m.cfg.MaxStreams, MinSessionTimeout: m.cfg.SessionTimeoutMin, MaxSessionTimeout: m.cfg.SessionTimeoutMax,
 		Core: httpapi.CoreLimits{
 			WaitingWrites: raftfsm.MaxCalls, WaitingWriteBytes: raftfsm.MaxCallBytes, DiskReserveBytes: int64(m.cfg.DiskReserve),
 		},
@@ -204,6 +214,7 @@ func (m *member) openServer() error {
 	if err != nil {
 		return err
 	}
+	m.api = api
 	m.server = httpapi.NewServer(m.cfg.HTTPAddr, api.Handler(), m.log)
 	m.lis, err = net.Listen("tcp", m.cfg.HTTPAddr)
 	return err
@@ -256,6 +267,7 @@ func (m *member) stop() error {
 		m.log.Warn("leadership was not handed over", "error", err)
 	}
 	cancel()
+	m.api.EndStreams() // their clients go on with another member
 	ctx, cancel = context.WithTimeout(m.ctx, drainTime)
 	defer cancel()
 	if err := m.server.Shutdown(ctx); err != nil {
@@ -275,8 +287,14 @@ func (m *member) close() error {
 	if m.server != nil {
 		errs = append(errs, m.server.Close())
 	}
+	if m.leases != nil {
+		errs = append(errs, m.leases.Close())
+	}
 	if m.node != nil {
 		errs = append(errs, m.node.Close())
+	}
+	if m.hub != nil {
+		m.hub.Close()
 	}
 	if m.folder != nil {
 		errs = append(errs, m.folder.Close())
