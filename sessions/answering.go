@@ -41,19 +41,18 @@ func (t *tracker) touch(keys []znode.SessionKey) error {
 	if err != nil {
 		return err
 	}
-	return t.record(o, keys, nil)
+	return t.record(o, keys, t.now(), nil)
 }
 
-// record notes that these sessions were heard of, now, and in recorded of which that could be noted.
-func (t *tracker) record(o *office, keys []znode.SessionKey, recorded []*lease) error {
-	now := t.now()
+// record notes that these sessions were heard of at that time, and in recorded of which that could be noted.
+func (t *tracker) record(o *office, keys []znode.SessionKey, at time.Duration, recorded []*lease) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.office != o {
 		return errNotKept
 	}
 	for i, k := range keys {
-		if l := o.table.leases[k]; l != nil && o.table.renew(l, now) && recorded != nil {
+		if l := o.table.leases[k]; l != nil && o.table.renew(l, at) && recorded != nil {
 			recorded[i] = l
 		}
 	}
@@ -66,8 +65,8 @@ func (t *tracker) renew(ctx context.Context, keys []znode.SessionKey) ([]answer,
 	if err != nil {
 		return nil, err
 	}
-	recorded := make([]*lease, len(keys))
-	if err := t.record(o, keys, recorded); err != nil {
+	recorded, since := make([]*lease, len(keys)), t.now()
+	if err := t.record(o, keys, since, recorded); err != nil {
 		return nil, err
 	}
 	if err := t.confirm(ctx); err != nil {
@@ -86,31 +85,28 @@ func (t *tracker) renew(ctx context.Context, keys []znode.SessionKey) ([]answer,
 		return nil, errNotKept
 	}
 	for i, k := range keys {
-		answers = append(answers, o.renewed(state.Sessions, k, recorded[i], now))
+		answers = append(answers, o.renewed(state.Sessions, k, recorded[i], since, now))
 	}
 	return answers, nil
 }
 
-// renewed is how a session stands in a state that has all that was committed before it was renewed. The recorded lease is
-// nil if it could not be.
-func (o *office) renewed(s *znode.Sessions, k znode.SessionKey, recorded *lease, now time.Duration) answer {
-	if recorded == nil {
-		session := s.ByKey(k)
-		if session == nil {
-			return over(s.EndedByKey(k))
-		}
-		if o.table.leases[k] == nil {
-			o.table.open(session, now) // it was opened just now
-		}
-		return answer{status: askAgain}
+// renewed is how a session stands once all that was committed before it was renewed has been told to the table and is in
+// the state. The recorded lease is nil if it could not be renewed.
+//
+// What it has left is reckoned from since, when the renewal was recorded. A later one may be noted already, but whether this
+// member led then is not known yet.
+func (o *office) renewed(s *znode.Sessions, k znode.SessionKey, recorded *lease, since, now time.Duration) answer {
+	if recorded != nil && recorded.standing == held {
+		return recorded.alive(recorded.timeout() - (now - since))
 	}
-	switch {
-	case s.Get(recorded.session.Owner) == nil:
+	session := s.ByKey(k)
+	if session == nil {
 		return over(s.EndedByKey(k))
-	case recorded.standing != held:
-		return answer{status: askAgain}
 	}
-	return o.alive(recorded, now)
+	if o.table.leases[k] == nil {
+		o.table.open(session, now) // it was opened just now
+	}
+	return answer{status: askAgain}
 }
 
 // look says how sessions stand.
@@ -139,23 +135,23 @@ func (t *tracker) look(ctx context.Context, owners []znode.Owner) ([]answer, err
 			answers = append(answers, over(state.Sessions.Ended(owner)))
 			continue
 		}
-		if o.table.leases[session.Key] == nil {
-			o.table.open(session, now)
+		l := o.table.leases[session.Key]
+		if l == nil {
+			l = o.table.open(session, now)
 		}
-		answers = append(answers, o.alive(o.table.leases[session.Key], now))
+		left := o.table.deadline(l) - now
+		if l.standing != held {
+			left = 0 // its end is proposed
+		}
+		answers = append(answers, l.alive(left))
 	}
 	return answers, nil
 }
 
-// alive is the answer about a session that can be used. It has no time left once its end is proposed.
-func (o *office) alive(l *lease, now time.Duration) answer {
-	left := (o.table.deadline(l) - now).Milliseconds()
-	if l.standing != held {
-		left = 0
-	}
-	return answer{status: isAlive, lease: command.Lease{
-		Owner: l.session.Owner, Alive: true, Timeout: l.session.Timeout, ExpiresIn: min(max(left, 0), l.session.Timeout),
-	}}
+// alive is the answer about a session that can be used for so long without renewal.
+func (l *lease) alive(left time.Duration) answer {
+	ms := min(max(left.Milliseconds(), 0), l.session.Timeout)
+	return answer{status: isAlive, lease: command.Lease{Owner: l.session.Owner, Alive: true, Timeout: l.session.Timeout, ExpiresIn: ms}}
 }
 
 // over is the answer about a session that has ended, or never was.

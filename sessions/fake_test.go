@@ -340,6 +340,12 @@ func (f *fake) ended() []ending {
 	return slices.Clone(f.ends)
 }
 
+func (f *fake) lenEnded() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.ends)
+}
+
 // keep renews a session through a member, within so much time.
 func (f *fake) keep(m, i int, within time.Duration) (command.Lease, error) {
 	ctx, cancel := context.WithTimeout(f.Context(), within)

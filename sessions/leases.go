@@ -20,7 +20,7 @@ type Member interface {
 	// Office says whether this member leads, in which term, and has applied an entry of it. It does not wait.
 	Office() (term uint64, leads bool)
 	// Confirm returns nil once a quorum has confirmed, after the call, that this member leads, and all that was committed
-	// before the call is applied here.
+	// before the call is applied here and was told to Leases.Applied.
 	Confirm(ctx context.Context) error
 	// AskLeader hands a payload to Leases.OnAsk of the member that leads, maybe this one.
 	AskLeader(ctx context.Context, payload []byte) ([]byte, error)

@@ -52,27 +52,28 @@ func newTable(s *znode.Sessions, now time.Duration) *table {
 	return t
 }
 
-func (t *table) deadline(l *lease) time.Duration {
-	return max(l.renewed, t.floor) + time.Duration(l.session.Timeout)*time.Millisecond
-}
+func (l *lease) timeout() time.Duration { return time.Duration(l.session.Timeout) * time.Millisecond }
+
+func (t *table) deadline(l *lease) time.Duration { return max(l.renewed, t.floor) + l.timeout() }
 
 // open begins a lease, or renews the one that is there.
-func (t *table) open(s *znode.Session, now time.Duration) {
-	if l := t.leases[s.Key]; l != nil {
-		t.renew(l, now)
-		return
+func (t *table) open(s *znode.Session, now time.Duration) *lease {
+	l := t.leases[s.Key]
+	if l == nil {
+		l = &lease{session: s, renewed: now}
+		t.leases[s.Key] = l
+		t.push(l)
 	}
-	l := &lease{session: s, renewed: now}
-	t.leases[s.Key] = l
-	t.push(l)
+	t.renew(l, now)
+	return l
 }
 
-// renew says whether the lease could be renewed.
-func (t *table) renew(l *lease, now time.Duration) bool {
+// renew says whether the lease could be renewed. A renewal that comes late takes nothing back.
+func (t *table) renew(l *lease, at time.Duration) bool {
 	if l.standing != held {
 		return false
 	}
-	l.renewed = now
+	l.renewed = max(l.renewed, at)
 	return true
 }
 
