@@ -100,6 +100,12 @@ func (p *problem) of(path znode.Path, z znode.Zxid) *problem {
 	return p
 }
 
+// at says which state the problem is about.
+func (p *problem) at(z znode.Zxid) *problem {
+	p.Zxid, p.zxided = uint64(z), true
+	return p
+}
+
 // noNode is the answer to a read of a znode that does not exist.
 func noNode(path znode.Path, z znode.Zxid) *problem {
 	return refuse(wire.NoNode, "there is no znode at "+path.String()).of(path, z)

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -148,8 +149,21 @@ func (a *API) finish(x *exchange, begun time.Time) {
 // secrets finds what might be the id of a session.
 var secrets = regexp.MustCompile("(?i)[0-9a-f]{32,}")
 
-// loggable is the path of a request without what must not be in a log: the id of a session is all it takes to be it.
-func loggable(path string) string { return secrets.ReplaceAllLiteralString(path, "…") }
+// loggable is the path of a request without what must not be in a log: the id of a session is all it takes to be it, and
+// one that is wrong in a letter is nearly that.
+func loggable(path string) string {
+	const sessions = "/v1/sessions/"
+	if rest, ok := strings.CutPrefix(path, sessions); ok {
+		name, rest, more := strings.Cut(rest, "/")
+		if _, public := znode.ParseOwner(name); !public {
+			path = sessions + "…"
+			if more {
+				path += "/" + rest
+			}
+		}
+	}
+	return secrets.ReplaceAllLiteralString(path, "…")
+}
 
 // WriteHeader notes the status. An answer to a request of a session begins behind the events it may know of.
 func (x *exchange) WriteHeader(status int) {

@@ -62,7 +62,7 @@ func (a *API) over(sub subject, z znode.Zxid) *problem {
 			reason = ended.Reason
 		}
 	}
-	return sessionOver(reason).of(znode.Path{}, z)
+	return sessionOver(reason).at(z)
 }
 
 // lives holds the request to its session being alive in s, the state it is answered from. It is renewed, unless it has
@@ -70,7 +70,7 @@ func (a *API) over(sub subject, z znode.Zxid) *problem {
 func (x *exchange) lives(s *znode.State, renewed bool) error {
 	key := *x.holder
 	if t := s.Sessions.EndedByKey(key); t != nil {
-		return sessionOver(t.Reason).of(znode.Path{}, s.Zxid)
+		return sessionOver(t.Reason).at(s.Zxid)
 	}
 	if renewed {
 		return nil
@@ -109,14 +109,16 @@ func (a *API) renew(ctx context.Context, key znode.SessionKey) (command.Lease, e
 	return leases[0], nil
 }
 
-// join makes a transaction one of the request's session. To open and to close sessions are not: there the session is
-// looked at before. One that is known to be over needs no proposal to be refused.
+// join makes a transaction one of the request's session. To open a session or to end another is none: there the session
+// is looked at before. One that is known to be over needs no proposal to be refused.
 func (x *exchange) join(txn *znode.Txn) error {
-	switch txn.Ops[0].Kind {
-	case znode.OpenSession, znode.CloseSession:
+	switch op := &txn.Ops[0]; {
+	case op.Kind == znode.CloseSession && op.Session.Key == *x.holder: // itself
+	case op.Kind == znode.OpenSession || op.Kind == znode.CloseSession:
 		return x.present()
+	default:
+		txn.Session = x.holder
 	}
-	txn.Session = x.holder
 	s, err := x.api.cfg.Reader.State()
 	if err != nil {
 		return nil // this member may still pass on what it cannot judge

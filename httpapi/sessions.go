@@ -78,7 +78,7 @@ func (x *exchange) named(sub subject) (*znode.Session, *znode.State, error) {
 		case live != nil:
 			return live, s, nil
 		case ended != nil:
-			return nil, nil, sessionOver(ended.Reason).of(znode.Path{}, s.Zxid)
+			return nil, nil, sessionOver(ended.Reason).at(s.Zxid)
 		case asked:
 			return nil, nil, command.ErrBehind
 		}
@@ -197,7 +197,7 @@ func (a *API) getSession(x *exchange) error {
 	}
 	leases := x.leases([]znode.Owner{live.Owner})
 	if leases != nil && !leases[0].Alive {
-		return sessionOver(leases[0].Reason).of(znode.Path{}, s.Zxid)
+		return sessionOver(leases[0].Reason).at(s.Zxid)
 	}
 	x.setZxid(s.Zxid)
 	w := x.begin(http.StatusOK)
