@@ -49,17 +49,25 @@ func (a *API) getWatch(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	now, err := x.state()
-	if err != nil && !mayCome(err) {
+	now, err := x.firstState()
+	if err != nil {
 		return err
 	}
 	return x.stream(w, now)
 }
 
-// mayCome says whether what a stream cannot begin without may still come while it waits: a browser gives up for ever on
-// any answer but 200, so nothing that passes is told it in another way.
-func mayCome(err error) bool {
-	return errors.Is(err, command.ErrBehind) || errors.Is(err, command.ErrShuttingDown)
+// firstState is the state a stream begins from, as of any read; but nil where there is none yet. A browser gives up for
+// ever on any answer but 200, so what passes is waited for in the stream.
+func (x *exchange) firstState() (*znode.State, error) {
+	now, err := x.state()
+	switch {
+	case err == nil:
+		return now, nil
+	case errors.Is(err, command.ErrBehind) || errors.Is(err, command.ErrShuttingDown):
+		return nil, nil
+	default:
+		return nil, err
+	}
 }
 
 // watchWish is the parameters of a watch.
@@ -160,8 +168,8 @@ func (a *API) getSessionEvents(x *exchange) error {
 	if err := x.streamWish(w); err != nil {
 		return err
 	}
-	now, err := x.state()
-	if err != nil && !mayCome(err) {
+	now, err := x.firstState()
+	if err != nil {
 		return err
 	}
 	owner, err := x.streamSession(key, now)

@@ -116,7 +116,7 @@ func (s *stream) reason(now *znode.State) string {
 
 // arriveTurn is how long the member is given to come to a position by itself before a quorum is asked whether there is
 // such a position at all.
-const arriveTurn = time.Second
+const arriveTurn = 200 * time.Millisecond
 
 // arrive waits until this member's state is as far as the client's, which may come from another member. The state that it
 // gives is not so far if a quorum says that there is none that is.

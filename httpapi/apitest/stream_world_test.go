@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,7 @@ type world struct {
 	t       *testing.T
 	api     *httpapi.API
 	dial    func() (net.Conn, error)
+	waits   time.Duration // how long tests wait for what is to come
 	clients *http.Client
 }
 
@@ -49,9 +51,9 @@ func newWorld(t *testing.T, l net.Listener, change ...func(*httpapi.Config)) *wo
 			t.Fatal(err)
 		}
 		addr := l.Addr().String()
-		w.dial = func() (net.Conn, error) { return net.Dial("tcp", addr) }
+		w.dial, w.waits = func() (net.Conn, error) { return net.Dial("tcp", addr) }, 20*time.Second
 	} else {
-		w.dial = l.(*pipes).dial
+		w.dial, w.waits = l.(*pipes).dial, 2*time.Hour // of virtual time
 	}
 	srv := httpapi.NewServer("", w.api.Handler(), cfg.Logger)
 	served := make(chan struct{})
@@ -141,6 +143,7 @@ func (w *world) openSession(number byte) (id string, key znode.SessionKey, owner
 type watcher struct {
 	t      *testing.T
 	res    *http.Response
+	waits  time.Duration
 	events chan told
 	reader *eventReader // its fields may be read once events is closed
 	cancel context.CancelFunc
@@ -179,7 +182,7 @@ func (w *world) watch(target string, header ...string) *watcher {
 		cancel()
 		w.t.Fatalf("%s: status %d, %s: %s", target, res.StatusCode, res.Header.Get("Content-Type"), body)
 	}
-	c := &watcher{t: w.t, res: res, events: make(chan told, 1<<16), cancel: cancel, reader: &eventReader{r: bufio.NewReader(res.Body)}}
+	c := &watcher{t: w.t, res: res, waits: w.waits, events: make(chan told, 1<<16), cancel: cancel, reader: &eventReader{r: bufio.NewReader(res.Body)}}
 	go func() {
 		defer close(c.events)
 		defer res.Body.Close()
@@ -196,6 +199,20 @@ func (w *world) watch(target string, header ...string) *watcher {
 	return c
 }
 
+// rawWatch asks for a stream, and leaves it to the caller to read the answer, byte by byte or not at all.
+func (w *world) rawWatch(target string) net.Conn {
+	w.t.Helper()
+	c, err := w.dial()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = c.Close() })
+	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", target); err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
 // leave breaks the connection.
 func (c *watcher) leave() {
 	c.cancel()
@@ -203,13 +220,10 @@ func (c *watcher) leave() {
 	}
 }
 
-// patience is how long tests wait for what is to come at once.
-const patience = 20 * time.Second
-
 // next is the next event.
 func (c *watcher) next() told {
 	c.t.Helper()
-	late := time.NewTimer(patience)
+	late := time.NewTimer(c.waits)
 	defer late.Stop()
 	select {
 	case e, ok := <-c.events:
@@ -244,7 +258,7 @@ func (e told) String() string {
 // ends checks that the stream ends well, with nothing more.
 func (c *watcher) ends() {
 	c.t.Helper()
-	late := time.NewTimer(patience)
+	late := time.NewTimer(c.waits)
 	defer late.Stop()
 	select {
 	case e, ok := <-c.events:
@@ -276,4 +290,13 @@ func eventList(events []string) string {
 		list = append(list, fmt.Sprintf(`{"type":"%s","path":"%s"}`, kind, path))
 	}
 	return strings.Join(list, ",")
+}
+
+// memory is what the process has of heap and stacks.
+func memory() int {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc + m.StackInuse)
 }
