@@ -25,27 +25,45 @@ const (
 // zxidHeader says which state was, or must have been, seen.
 const zxidHeader = "Holt-Zxid"
 
+// sessionHeader says which session a request belongs to.
+const sessionHeader = "Holt-Session"
+
 // call is one request, wherever it will be sent.
 type call struct {
 	method string
 	prefix string // such as /v1/znodes
-	path   string // of a znode, behind the prefix; "" where there is none
+	id     string // of a session, or its owner, behind the prefix; a secret, so it is in no error
+	under  string // such as /keepalive, behind the id
+	path   string // of a znode, behind all that; "" where there is none
 	query  url.Values
 	header map[string]string
 	body   []byte
 	write  bool  // it may change something: sent again only when certainly not done
+	again  bool  // a write that may be done twice: sent again in any case
 	stream bool  // the caller reads the body of a success
 	anyAge bool  // the answer is wanted from a member that is behind, too
 	limit  int64 // bytes of the answer's body, where it is not a stream
+
+	within time.Duration // bounds the call with all its repetitions; 0: the Client's timeout
+	each   time.Duration // bounds one attempt; 0: half of that for a read, all of it for a write
 }
 
-func (q *call) op() string { return q.method + " " + q.prefix }
+func (q *call) op() string {
+	if q.id != "" {
+		return q.method + " " + q.prefix + "/{id}" + q.under
+	}
+	return q.method + " " + q.prefix + q.under
+}
 
 // target is what follows scheme://host. Each name of the path is escaped by itself, so that what the caller wrote is
 // what the server judges.
 func (q *call) target() string {
 	var b strings.Builder
 	b.WriteString(q.prefix)
+	if q.id != "" {
+		b.WriteString("/" + url.PathEscape(q.id))
+	}
+	b.WriteString(q.under)
 	for i, name := range strings.Split(q.path, "/") {
 		if i > 0 {
 			b.WriteByte('/')
@@ -66,17 +84,21 @@ type answer struct {
 	body     []byte        // all of it, where the call is not a stream
 	stream   io.ReadCloser // else
 	zxid     uint64        // 0 where the answer carried none
+	sent     time.Time     // when the request that it answers was sent
 }
 
 // do sends q to the endpoints in turn until one answers, a refusal is final, or time is up.
 func (c *Client) do(ctx context.Context, q *call) (*answer, error) {
 	if q.path != "" && q.path[0] != '/' {
-		e := unexpected(q, "", nil)
-		e.Problem.Code, e.Problem.Title, e.Problem.Detail = "bad_arguments", "Bad arguments", "a path must begin with /"
-		return nil, e
+		return nil, mistake(q, "a path must begin with /")
+	}
+	if c.as != nil && c.as.over != nil {
+		if err := c.as.over(); err != nil {
+			return nil, notSent(q, err)
+		}
 	}
 	began := time.Now()
-	loop, cancel := context.WithTimeout(ctx, c.timeout)
+	loop, cancel := context.WithTimeout(ctx, c.within(q))
 	defer cancel()
 	var p past
 	for round := 0; ; round++ {
@@ -85,12 +107,20 @@ func (c *Client) do(ctx context.Context, q *call) (*answer, error) {
 		case r.err == nil:
 			return r.answer, nil
 		case !r.again, r.refused && time.Since(began) >= c.unreachable:
-			return nil, r.err
+			return nil, p.outcome(r.err)
 		}
 		if !pause(loop, round, r.wait) {
-			return nil, r.err
+			return nil, p.outcome(r.err)
 		}
 	}
+}
+
+// within bounds a call.
+func (c *Client) within(q *call) time.Duration {
+	if q.within > 0 {
+		return q.within
+	}
+	return c.timeout
 }
 
 // roundResult is what asking every endpoint once came to.
@@ -106,6 +136,15 @@ type roundResult struct {
 type past struct {
 	last    *Error        // nil before the first attempt
 	slowest time.Duration // the longest that a member took to refuse it
+	doubt   *Error        // the last attempt that may have been carried out; of a write that is sent again
+}
+
+// outcome is err, unless it leaves open what became of an attempt before it.
+func (p *past) outcome(err *Error) *Error {
+	if p.doubt != nil && err.elsewhere {
+		return p.doubt
+	}
+	return err
 }
 
 // over says whether there is no time for another attempt. A write is not begun again with less time left than a refusal
@@ -134,6 +173,9 @@ func (c *Client) round(ctx, loop context.Context, q *call, p *past) roundResult 
 			return roundResult{answer: a}
 		}
 		r.err, p.last, p.slowest = err, err, max(p.slowest, time.Since(sent))
+		if err.Code() == OutcomeUnknown {
+			p.doubt = err
+		}
 		if !err.elsewhere {
 			r.again = false
 			return r
@@ -151,13 +193,17 @@ func (c *Client) round(ctx, loop context.Context, q *call, p *past) roundResult 
 // attempt sends q to one endpoint.
 func (c *Client) attempt(ctx, loop context.Context, q *call, endpoint string) (*answer, *Error) {
 	bound, cancel := loop, context.CancelFunc(func() {})
+	each := q.each
+	if each == 0 && !q.write {
+		each = c.within(q) / 2
+	}
 	switch {
 	case q.stream:
 		// A stream lasts as long as it takes; only its head is bounded by the timeout.
 		bound, cancel = context.WithCancel(ctx)
 		defer context.AfterFunc(loop, cancel)()
-	case !q.write:
-		bound, cancel = context.WithTimeout(loop, c.timeout/2)
+	case each > 0:
+		bound, cancel = context.WithTimeout(loop, each)
 	}
 	a, e := c.send(bound, q, endpoint)
 	if a != nil && q.stream {
@@ -177,14 +223,18 @@ func (c *Client) send(ctx context.Context, q *call, endpoint string) (*answer, *
 	for k, v := range q.header {
 		req.Header.Set(k, v)
 	}
+	if c.as != nil && !q.anyAge {
+		req.Header.Set(sessionHeader, string(c.as.id))
+	}
 	if z := c.seen.Load(); z > 0 && !q.anyAge {
 		req.Header.Set(zxidHeader, strconv.FormatUint(z, 10))
 	}
+	sent := time.Now()
 	res, err := c.http.Do(req)
 	if err != nil {
-		return nil, broken(q, endpoint, !isDial(err), err)
+		return nil, broken(q, endpoint, !isDial(err), withoutURL(err))
 	}
-	a := &answer{endpoint: endpoint, status: res.StatusCode, header: res.Header}
+	a := &answer{endpoint: endpoint, status: res.StatusCode, header: res.Header, sent: sent}
 	a.zxid, _ = strconv.ParseUint(res.Header.Get(zxidHeader), 10, 64)
 	c.Seen(a.zxid)
 	ok := res.StatusCode/100 == 2
@@ -249,6 +299,15 @@ type cancelled struct {
 func (b *cancelled) Close() error {
 	defer b.cancel()
 	return b.ReadCloser.Close()
+}
+
+// withoutURL is what broke, without the URL that net/http puts before it: a session's id may be in it.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
 }
 
 // isDial says whether err is a connection that could not be made, so that nothing was sent.

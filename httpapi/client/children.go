@@ -51,7 +51,12 @@ func (c *Client) Children(ctx context.Context, path string, want ChildrenQuery) 
 	if err != nil {
 		return nil, err
 	}
-	p := &Page{Tag: a.header.Get("Etag"), Zxid: a.zxid}
+	return want.pageOf(q, a)
+}
+
+// pageOf reads the answer to want.
+func (want ChildrenQuery) pageOf(q *call, a *answer) (p *Page, err error) {
+	p = &Page{Tag: a.header.Get("Etag"), Zxid: a.zxid}
 	if want.WithStat || want.WithData {
 		err = p.decodeFull(a.body)
 	} else {

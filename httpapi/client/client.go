@@ -6,7 +6,11 @@
 // member answers it: the client sends the highest Holt-Zxid it was given. Every wait ends with the context or the
 // timeout, and every answer has a greatest size.
 //
-// It holds no sessions, watches or idempotency keys, does not judge paths (the server does), and caches nothing.
+// A Session renews itself until it is closed, or until it may be over by this process's own clock: from then on it does
+// nothing more. A Watch resumes by itself, on whichever member answers, and tells every change once and in order, or
+// says that something may be missing.
+//
+// It holds no idempotency keys, does not judge paths (the server does), and caches nothing.
 package client
 
 import (
@@ -73,6 +77,22 @@ func (cfg Config) Validate() error {
 
 // Client talks to one cluster. Its methods may be called from many goroutines.
 type Client struct {
+	*shared
+	as *holder // whom the requests belong to; nil: to nobody
+}
+
+// holder is a session as the requests that belong to it know it.
+type holder struct {
+	id   SessionID
+	over func() error // not nil once it may be over by this process's clock; nil where nobody looks
+}
+
+// As gives a Client whose requests belong to a session that was opened elsewhere: what they write is done only while it
+// is alive, and each renews it. Nothing renews it otherwise. Both share connections and what they have seen.
+func (c *Client) As(id SessionID) *Client { return &Client{c.shared, &holder{id: id}} }
+
+// shared is what all Clients of a cluster have in common.
+type shared struct {
 	endpoints   []string // scheme://host, nothing behind it
 	http        *http.Client
 	timeout     time.Duration
@@ -89,7 +109,7 @@ func New(cfg Config) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("client configuration: %w", err)
 	}
-	c := &Client{timeout: cfg.Timeout, unreachable: cfg.Unreachable, log: cfg.Logger}
+	c := &shared{timeout: cfg.Timeout, unreachable: cfg.Unreachable, log: cfg.Logger}
 	if c.timeout == 0 {
 		c.timeout = defaultTimeout
 	}
@@ -104,21 +124,21 @@ func New(cfg Config) (*Client, error) {
 		c.endpoints = append(c.endpoints, base)
 	}
 	c.http = c.httpClient(cfg.HTTP)
-	return c, nil
+	return &Client{shared: c}, nil
 }
 
 // Close gives back idle connections. Calls under way are not disturbed.
-func (c *Client) Close() {
+func (c *shared) Close() {
 	if c.owned != nil {
 		c.owned.CloseIdleConnections()
 	}
 }
 
 // Zxid is the highest zxid any answer carried; 0 before the first.
-func (c *Client) Zxid() uint64 { return c.seen.Load() }
+func (c *shared) Zxid() uint64 { return c.seen.Load() }
 
 // Seen makes the following calls read a state of at least zxid, as if an answer had carried it.
-func (c *Client) Seen(zxid uint64) {
+func (c *shared) Seen(zxid uint64) {
 	for {
 		old := c.seen.Load()
 		if zxid <= old || c.seen.CompareAndSwap(old, zxid) {
@@ -127,9 +147,19 @@ func (c *Client) Seen(zxid uint64) {
 	}
 }
 
+// forget is for a cluster that is not the one it was: what was seen of the other will never be there.
+func (c *shared) forget(zxid uint64) {
+	for {
+		old := c.seen.Load()
+		if zxid >= old || c.seen.CompareAndSwap(old, zxid) {
+			return
+		}
+	}
+}
+
 // httpClient is given, or a client of our own, with redirects off: a write that wandered to another address would no
 // longer be the one that was asked for.
-func (c *Client) httpClient(given *http.Client) *http.Client {
+func (c *shared) httpClient(given *http.Client) *http.Client {
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	if given != nil {
 		own := *given

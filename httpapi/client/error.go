@@ -14,7 +14,7 @@ import (
 // Code is why a call failed. Every code is an error, so errors.Is(err, client.NoNode) asks for it.
 type Code wire.Code
 
-// The codes of the wire, and two that arise here.
+// The codes of the wire, and those that arise here.
 const (
 	BadArguments         = Code(wire.BadArguments)
 	InvalidACL           = Code(wire.InvalidACL)
@@ -47,6 +47,8 @@ const (
 
 	// Unreachable: no endpoint answered in time. Nothing was changed.
 	Unreachable = Code("unreachable")
+	// NotModified: nothing had changed when the time to wait for it was up.
+	NotModified = Code("not_modified")
 	// Unexpected: the answer is not one of holt's. Of a write this is never said, but OutcomeUnknown.
 	Unexpected = Code("unexpected_answer")
 )
@@ -118,6 +120,10 @@ var headCodes = map[int]wire.Code{
 // refused makes the error of an answer that is not a success, and decides whether the call may go on.
 func refused(q *call, endpoint string, res *http.Response, body []byte) *Error {
 	e := &Error{Op: q.op(), Endpoint: endpoint}
+	if res.StatusCode == http.StatusNotModified {
+		e.Problem = wire.Problem{Code: wire.Code(NotModified), Title: "Not modified", Status: res.StatusCode, Path: q.path}
+		return e
+	}
 	if json.Unmarshal(body, &e.Problem) != nil || e.Problem.Code == "" {
 		e.Problem = wire.Problem{Code: wire.Code(Unexpected), Title: http.StatusText(res.StatusCode),
 			Detail: fmt.Sprintf("status %d without a problem of holt's", res.StatusCode)}
@@ -130,7 +136,7 @@ func refused(q *call, endpoint string, res *http.Response, body []byte) *Error {
 		e.Problem.Path = q.path
 	}
 	e.retryAfter = retryAfter(res.Header)
-	e.judge(q.write, res.StatusCode)
+	e.judge(q.write && !q.again, res.StatusCode)
 	if q.write && e.maybeDone() && e.Code() != OutcomeUnknown {
 		e.Problem.Detail = fmt.Sprintf("the answer was status %d, %s: %s", res.StatusCode, e.Problem.Code, e.Problem.Detail)
 		e.Problem.Code, e.Problem.Retryable = wire.OutcomeUnknown, false
@@ -175,6 +181,7 @@ func broken(q *call, endpoint string, dialled bool, cause error) *Error {
 	if q.write && dialled {
 		e.Problem = wire.Problem{Code: wire.OutcomeUnknown, Title: "Outcome unknown", Path: q.path,
 			Detail: "the request was sent to " + endpoint + ", the answer never came"}
+		e.elsewhere, e.later = q.again, q.again
 		return e
 	}
 	e.elsewhere, e.later = true, true
@@ -189,5 +196,20 @@ func unexpected(q *call, endpoint string, cause error) *Error {
 	if q.write {
 		e.Problem.Code, e.Problem.Title = wire.OutcomeUnknown, "Outcome unknown"
 	}
+	return e
+}
+
+// notSent makes the error of a request of a session that may be over: it was not sent.
+func notSent(q *call, cause error) *Error {
+	e := &Error{Op: q.op(), Cause: cause}
+	e.Problem = wire.Problem{Code: wire.SessionExpired, Title: "Session expired", Path: q.path,
+		Detail: "the session may be over, so this was not sent"}
+	return e
+}
+
+// mistake makes the error of a request that is wrong: it was not sent.
+func mistake(q *call, detail string) *Error {
+	e := &Error{Op: q.op()}
+	e.Problem = wire.Problem{Code: wire.BadArguments, Title: "Bad arguments", Path: q.path, Detail: detail}
 	return e
 }

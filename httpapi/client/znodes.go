@@ -34,6 +34,10 @@ const (
 	Persistent Mode = "persistent"
 	// PersistentSequential is named by the server: the path with a number behind it.
 	PersistentSequential Mode = "persistent_sequential"
+	// Ephemeral is a znode that goes with the session whose Client makes it.
+	Ephemeral Mode = "ephemeral"
+	// EphemeralSequential is both.
+	EphemeralSequential Mode = "ephemeral_sequential"
 )
 
 // Precondition is what must hold for a write to be done. The zero Precondition asks for nothing.
@@ -103,7 +107,12 @@ func (c *Client) read(ctx context.Context, method, path string, how Consistency)
 	if err != nil {
 		return nil, err
 	}
-	z := &Znode{Path: path, Data: a.body, Tag: a.header.Get("Etag"), Zxid: a.zxid}
+	return znodeOf(q, a)
+}
+
+// znodeOf reads a raw answer.
+func znodeOf(q *call, a *answer) (z *Znode, err error) {
+	z = &Znode{Path: q.path, Data: a.body, Tag: a.header.Get("Etag"), Zxid: a.zxid}
 	if z.Stat, err = statOf(a.header); err != nil {
 		return nil, unexpected(q, a.endpoint, err)
 	}
@@ -118,7 +127,8 @@ func (c *Client) Put(ctx context.Context, path string, data []byte, when Precond
 	return c.written(ctx, q)
 }
 
-// Create makes a znode. NodeExists if it is there, NoNode if its parent is not.
+// Create makes a znode. NodeExists if it is there, NoNode if its parent is not. An ephemeral mode is for a Client that
+// belongs to a session: Session.Client or As.
 func (c *Client) Create(ctx context.Context, path string, data []byte, mode Mode) (*Written, error) {
 	q := &call{method: http.MethodPost, prefix: znodesPrefix, path: path, body: data, write: true, limit: MaxJSONAnswer,
 		query: url.Values{"mode": {string(mode)}}, header: map[string]string{"Content-Type": rawData}}
