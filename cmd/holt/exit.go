@@ -37,7 +37,7 @@ func exitMeanings() []string {
 		exitPrecondition: "the precondition does not hold: another version, or the znode exists",
 		exitUnknown:      "outcome unknown: a write may or may not have been done; read before you repeat it",
 		exitUnreachable:  "no member answers, or none can serve now (no leader, behind, busy); nothing was done",
-		exitRefused:      "refused: forbidden, too large, has children, no space",
+		exitRefused:      "refused: forbidden, too large, has children, no space; or the session is over",
 		exitStorage:      "serve: the data folder is not this member's or is damaged, or its disk failed; the message says what to do",
 	}
 }
@@ -85,7 +85,11 @@ func remedyOf(code client.Code) remedy {
 		return remedy{exitRefused, "ask as somebody who may"}
 	case client.DiskFull, client.QuotaExceeded:
 		return remedy{exitRefused, "make room: deleting is still allowed"}
-	case client.NoChildrenEphemerals, client.SessionExpired, client.IdempotencyMismatch, client.ReconfigInProgress:
+	case client.SessionExpired:
+		return remedy{exitRefused, "open another session; what belonged to this one is gone, or will soon be"}
+	case client.NoChildrenEphemerals:
+		return remedy{exitRefused, "an ephemeral znode has no children: make it elsewhere"}
+	case client.IdempotencyMismatch, client.ReconfigInProgress:
 		return remedy{exitRefused, "it cannot be done as things are"}
 	case client.NoRoute, client.MethodNotAllowed, client.NotImplemented, client.Unexpected:
 		return remedy{exitFailed, "check that the endpoint is holt, and as new as this command"}
@@ -150,7 +154,7 @@ func sentence(verb string, err error) string {
 		}
 		return oneLine(b.String())
 	}
-	if p := failed.Problem.Path; p != "" {
+	if p := failed.Problem.Path; p != "" && failed.Code() != client.SessionExpired {
 		b.WriteString(p + ": ")
 	}
 	fmt.Fprintf(&b, "%s (%s)", detailOf(failed), failed.Code())

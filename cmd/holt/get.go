@@ -11,6 +11,7 @@ import (
 type getCmd struct {
 	clientFlags
 	readFlags
+	sessionFlags
 	Path string `arg:"" help:"The znode, such as /app/config."`
 }
 
@@ -24,7 +25,7 @@ func (cmd *getCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	defer c.Close()
-	z, err := c.Get(ctx, cmd.Path, cmd.Consistency)
+	z, err := cmd.as(c).Get(ctx, cmd.Path, cmd.Consistency)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 type rmCmd struct {
 	clientFlags
+	sessionFlags
 	Path    string `arg:"" help:"The znode."`
 	Version *int64 `xor:"when" placeholder:"N" help:"Only if it has this version."`
 	Tag     string `xor:"when" placeholder:"T" help:"Only if it has this tag, as stat prints it."`
@@ -27,7 +28,7 @@ func (cmd *rmCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	defer c.Close()
-	zxid, err := c.Delete(ctx, cmd.Path, only)
+	zxid, err := cmd.as(c).Delete(ctx, cmd.Path, only)
 	if err != nil || !cmd.JSON {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 type setCmd struct {
 	clientFlags
+	sessionFlags
 	Path     string `arg:"" help:"The znode."`
 	Data     string `arg:"" help:"The data: the argument itself, - for standard input, @file for a file, @@x for @x."`
 	Version  *int64 `xor:"when" placeholder:"N" help:"Only if the znode exists with this version."`
@@ -36,7 +37,7 @@ func (cmd *setCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	defer c.Close()
-	w, err := c.Put(ctx, cmd.Path, data, only)
+	w, err := cmd.as(c).Put(ctx, cmd.Path, data, only)
 	if err != nil || !cmd.JSON {
 		return err
 	}

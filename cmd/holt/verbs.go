@@ -22,6 +22,8 @@ type clientVerbs struct {
 	Rm      rmCmd      `cmd:"" help:"Delete a znode without children."`
 	Ls      lsCmd      `cmd:"" help:"List the children of a znode, one a line, sorted."`
 	Stat    statCmd    `cmd:"" help:"Print what is known about a znode besides its data."`
+	Watch   watchCmd   `cmd:"" help:"Tell the changes of znodes as they happen, or run a command at each."`
+	Session sessionCmd `cmd:"" help:"Open, renew, close and look at sessions."`
 	Cluster clusterCmd `cmd:"" help:"Print the members of the cluster, as one of them knows them."`
 	Bench   benchCmd   `cmd:"" help:"Measure a cluster, beside a bare HTTP server and a loop of fdatasync."`
 	Version versionCmd `cmd:"" help:"Print the version of this program."`
