@@ -121,7 +121,8 @@ func (h *History) After(z Zxid) (records iter.Seq[*Record], whole bool) {
 func (h *History) add(r *Record) {
 	if h.tail.records >= chunkRecords || len(h.tail.b) >= chunkBytes {
 		h.full = append(h.full, h.tail)
-		h.tail = chunk{base: h.tail.last, last: h.tail.last}
+		// The next will be about as long. Growing to it from nothing would allocate five times as much.
+		h.tail = chunk{base: h.tail.last, last: h.tail.last, b: make([]byte, 0, min(len(h.tail.b), chunkBytes)+chunkBytes/64)}
 	}
 	t := &h.tail
 	t.mark()
