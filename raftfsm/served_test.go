@@ -124,6 +124,18 @@ type holder struct {
 	timeout time.Duration
 }
 
+// repair ends all faults and waits until every member has caught up; it gives the leader.
+func (c *served) repair() int {
+	c.Heal()
+	for i := range c.Len() {
+		c.Disk(i).Slow(0)
+		if c.Node(i) == nil {
+			c.Start(i)
+		}
+	}
+	return c.WaitReady()
+}
+
 // newKey is one that nobody has had.
 func (c *served) newKey() (k znode.SessionKey) {
 	binary.BigEndian.PutUint64(k[:], c.opened.Add(1))
@@ -138,15 +150,25 @@ func (c *served) open(i int, timeout time.Duration) holder {
 	return holder{k, r.Ops[0].Session.Owner, timeout}
 }
 
-// as has one op of a session carried out through member i.
-func (c *served) as(h holder, i int, within time.Duration, op znode.Op) (*znode.Result, error) {
+// do has a transaction carried out through member i, within the time given.
+func (c *served) do(i int, within time.Duration, txn *znode.Txn) (*znode.Result, error) {
 	n := c.Node(i)
 	if n == nil {
 		return nil, command.ErrShuttingDown
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
-	return n.Propose(ctx, &znode.Txn{Ops: []znode.Op{op}, Session: &h.key})
+	return n.Propose(ctx, txn)
+}
+
+// as is do of one op of a session.
+func (c *served) as(h holder, i int, within time.Duration, op znode.Op) (*znode.Result, error) {
+	return c.do(i, within, &znode.Txn{Ops: []znode.Op{op}, Session: &h.key})
+}
+
+// anyhow is do of one op that belongs to no session.
+func (c *served) anyhow(i int, within time.Duration, op znode.Op) (*znode.Result, error) {
+	return c.do(i, within, &znode.Txn{Ops: []znode.Op{op}})
 }
 
 // mustAs is as that has to be done.

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"holt/raftfsm/command"
 	"holt/raftfsm/raftfsmtest"
 	"holt/raftfsm/znode"
 )
@@ -110,17 +109,6 @@ func (n *tenant) close(c *served) {
 	n.tried = time.Now()
 }
 
-// anyhow has one op carried out through member i, of no session.
-func (c *served) anyhow(i int, within time.Duration, op znode.Op) (*znode.Result, error) {
-	node := c.Node(i)
-	if node == nil {
-		return nil, command.ErrShuttingDown
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), within)
-	defer cancel()
-	return node.Propose(ctx, &znode.Txn{Ops: []znode.Op{op}})
-}
-
 // terms notes when the term was seen to change last.
 func (c *served) terms(stop <-chan struct{}, changed *atomic.Pointer[time.Time]) {
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -175,14 +163,7 @@ func manyLive(t *testing.T, c *served, seed uint64) {
 	ctx, cancel := context.WithTimeout(context.Background(), manyTrouble)
 	trouble(ctx, c.Cluster, rand.New(rand.NewPCG(seed, 1)))
 	cancel()
-	c.Heal()
-	for i := range c.Len() {
-		c.Disk(i).Slow(0)
-		if c.Node(i) == nil {
-			c.Start(i)
-		}
-	}
-	c.WaitReady()
+	c.repair()
 	calm := time.Now()
 	time.Sleep(4 * manyTimeout)
 	done := time.Now()

@@ -303,6 +303,15 @@ func (c *Cluster) SnapshotIndex(i int) uint64 {
 	return all[0].Index
 }
 
+// SnapshotReads is how often member i has read a snapshot on its disk: when it started, when one had been sent to it, and
+// to send one.
+func (c *Cluster) SnapshotReads(i int) int {
+	s := c.hosts[i].snaps
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.read
+}
+
 // Restart crashes a member, unless it is down, and starts it again.
 func (c *Cluster) Restart(i int) {
 	c.t.Helper()

@@ -19,6 +19,7 @@ type snapshots struct {
 	mu   sync.Mutex  // guards the fields below
 	all  []*snapshot // newest first, at most snapshotsKept
 	made int
+	read int
 }
 
 type snapshot struct {
@@ -53,6 +54,7 @@ func (s *snapshots) List() ([]*raft.SnapshotMeta, error) {
 func (s *snapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.read++
 	for _, snap := range s.all {
 		if snap.meta.ID == id {
 			meta := snap.meta

@@ -71,36 +71,29 @@ func Ordered(_ *Truth, r *Recording) error {
 
 // Unique: no event of a transaction comes more often than it happened.
 func Unique(t *Truth, r *Recording) error {
-	type happened struct {
-		zxid  znode.Zxid
-		event znode.Event
-	}
-	times := map[happened]int{}
+	got := map[znode.Zxid]map[znode.Event]int{}
 	for i, s := range r.Steps {
 		if s.Kind != Message {
 			continue
 		}
+		happened := map[znode.Event]int{}
+		if rec := t.record(s.Zxid); rec != nil {
+			for _, e := range rec.Events {
+				happened[e]++
+			}
+		}
+		came := got[s.Zxid]
+		if came == nil {
+			came = map[znode.Event]int{}
+			got[s.Zxid] = came
+		}
 		for _, e := range s.Events {
-			h := happened{s.Zxid, e}
-			times[h]++
-			if n := count(t.record(s.Zxid), e); times[h] > max(n, 1) {
-				return r.fault("unique", i, "%s of %s at zxid %d came %d times and happened %d times", e.Type, e.Path, s.Zxid, times[h], n)
+			if came[e]++; came[e] > max(happened[e], 1) {
+				return r.fault("unique", i, "%s of %s at zxid %d came %d times and happened %d times", e.Type, e.Path, s.Zxid, came[e], happened[e])
 			}
 		}
 	}
 	return nil
-}
-
-func count(rec *znode.Record, e znode.Event) (n int) {
-	if rec == nil {
-		return 0
-	}
-	for _, other := range rec.Events {
-		if other == e {
-			n++
-		}
-	}
-	return n
 }
 
 // Atomic: a message has all of its transaction that was asked for, in the order in which it happened, and nothing else.
