@@ -201,22 +201,28 @@ func (s *stream) tellData(m *watch.Message) error {
 	if err != nil {
 		return errEnding
 	}
-	encode := func() []byte { return appendMessage(make([]byte, 0, messageBytes(m, now)), m, now) }
 	size := messageBytes(m, now)
 	if size <= largeBytes {
-		return s.write(m.Encoded(withData, encode))
+		return s.write(m.Encoded(withData, func() []byte { return appendMessage(make([]byte, 0, size), m, now) }))
 	}
+	return s.tellLarge(m, size)
+}
+
+// tellLarge is tellData for data that has to wait for room. The state is not held while it waits.
+func (s *stream) tellLarge(m *watch.Message, size int) error {
 	room := &s.x.api.streaming.data
 	place := room.ask(MaxStreamBytes, size, m)
 	defer room.giveBack(MaxStreamBytes, place)
-	now = nil // a state is not held while waiting
 	if err := s.await(place.granted, "waiting for room for data"); err != nil {
 		return err
 	}
-	if now, err = s.x.api.cfg.Reader.State(); err != nil {
+	now, err := s.x.api.cfg.Reader.State()
+	if err != nil {
 		return errEnding
 	}
-	return s.write(place.share.encoded(func() []byte { return m.Encoded(withData, encode) }))
+	return s.write(place.share.encoded(func() []byte {
+		return m.Encoded(withData, func() []byte { return appendMessage(make([]byte, 0, size), m, now) })
+	}))
 }
 
 // await waits for something, saying why.

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"slices"
 	"sync"
 
 	"holt/raftfsm/watch"
@@ -74,18 +75,29 @@ func (r *room) giveBack(limit int, c *claim) {
 			delete(r.held, c.message)
 		}
 	}
-	waiting := r.queue[:0]
-	for _, other := range r.queue {
-		switch {
-		case other == c: // was not granted
-		case r.grant(other, limit, len(waiting) == 0):
-			close(other.granted)
-		default:
-			waiting = append(waiting, other)
+	if c.share == nil {
+		r.queue = slices.DeleteFunc(r.queue, func(other *claim) bool { return other == c })
+	}
+	for len(r.queue) > 0 && r.grant(r.queue[0], limit, true) {
+		next := r.queue[0]
+		r.queue[0], r.queue = nil, r.queue[1:]
+		close(next.granted)
+		if next.message != nil {
+			r.join(limit, next.message)
 		}
 	}
-	clear(r.queue[len(waiting):])
-	r.queue = waiting
+}
+
+// join lets those who wait for a message share the place that it has now; r.mu is held.
+func (r *room) join(limit int, m *watch.Message) {
+	r.queue = slices.DeleteFunc(r.queue, func(c *claim) bool {
+		if c.message != m {
+			return false
+		}
+		r.grant(c, limit, false)
+		close(c.granted)
+		return true
+	})
 }
 
 // encoded is the bytes the place is for, made by the first who asks.
