@@ -23,16 +23,14 @@ type house struct {
 	network
 	closes []string // hosts that were asked to close it
 
-	mu    sync.Mutex // guards renew
-	renew answering  // nil: acknowledged at once
+	changing sync.Mutex // guards renew
+	renew    answering  // nil: acknowledged at once
 }
-
-type answering func(host string, r *http.Request) (*http.Response, error)
 
 // renewals sets how renewals are answered from now on.
 func (h *house) renewals(f answering) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.changing.Lock()
+	defer h.changing.Unlock()
 	h.renew = f
 }
 
@@ -46,9 +44,9 @@ func newHouse() *house {
 			h.closes = append(h.closes, host)
 			return jsonOf(r, 204, "")
 		case strings.HasSuffix(r.URL.Path, "/keepalive"):
-			h.mu.Lock()
+			h.changing.Lock()
 			renew := h.renew
-			h.mu.Unlock()
+			h.changing.Unlock()
 			if renew == nil {
 				return renewed(r)
 			}
@@ -98,16 +96,16 @@ func TestSessionRenewsItself(t *testing.T) {
 		if s.Err() != nil || isLost(s) || s.Left() < 3*time.Second {
 			t.Errorf("after an hour: %v, %v left", s.Err(), s.Left())
 		}
-		if n := len(h.asked); n < 1700 || n > 1900 {
+		if n := h.count(); n < 1700 || n > 1900 {
 			t.Errorf("renewed %d times in an hour", n)
 		}
 		if err := s.Close(t.Context()); err != nil || len(h.closes) != 1 {
 			t.Errorf("Close: %v", err)
 		}
-		n := len(h.asked)
+		n := h.count()
 		time.Sleep(time.Minute)
-		if len(h.asked) != n || !errors.Is(s.Err(), client.SessionExpired) || isLost(s) {
-			t.Errorf("after Close: %d requests, %v", len(h.asked)-n, s.Err())
+		if h.count() != n || !errors.Is(s.Err(), client.SessionExpired) || isLost(s) {
+			t.Errorf("after Close: %d requests, %v", h.count()-n, s.Err())
 		}
 	})
 }
@@ -131,8 +129,8 @@ func TestSessionIsRenewedElsewhere(t *testing.T) {
 		if s.Err() != nil || isLost(s) {
 			t.Error(s.Err())
 		}
-		if a := slices.Index(h.asked[2:], "a"); a >= 0 {
-			t.Errorf("the member that hangs is asked again: %q", h.asked)
+		if a := slices.Index(h.hosts()[2:], "a"); a >= 0 {
+			t.Errorf("the member that hangs is asked again: %q", h.hosts())
 		}
 	})
 }
@@ -170,10 +168,10 @@ func TestSessionIsLostWithoutAcknowledgement(t *testing.T) {
 				}
 				h.renewals(nil) // they are back
 				time.Sleep(time.Minute)
-				n := len(h.asked)
+				n := h.count()
 				_, err := s.Client().Create(t.Context(), "/a", nil, client.Ephemeral)
-				if !errors.Is(err, client.SessionExpired) || len(h.asked) != n || s.Err() == nil {
-					t.Errorf("Create in its name: %v, %d requests", err, len(h.asked)-n)
+				if !errors.Is(err, client.SessionExpired) || h.count() != n || s.Err() == nil {
+					t.Errorf("Create in its name: %v, %d requests", err, h.count()-n)
 				}
 				if err := s.Close(t.Context()); err != nil {
 					t.Errorf("Close: %v", err)
@@ -252,15 +250,15 @@ func TestSessionOpenAndCloseAreRepeated(t *testing.T) {
 			return well(host, r)
 		}
 		s := opened(t, h)
-		h.asked = nil
+		h.forget()
 		h.answer = func(host string, r *http.Request) (*http.Response, error) {
 			if host == "b" {
 				return nil, errReset
 			}
 			return problemOf(r, 410, wire.SessionExpired, "closed")
 		}
-		if err := s.Close(t.Context()); err != nil || !slices.Equal(h.asked, []string{"b", "c"}) {
-			t.Errorf("Close: %v, asked %q", err, h.asked)
+		if err := s.Close(t.Context()); err != nil || !slices.Equal(h.hosts(), []string{"b", "c"}) {
+			t.Errorf("Close: %v, asked %q", err, h.hosts())
 		}
 		h.answer = func(_ string, r *http.Request) (*http.Response, error) {
 			return problemOf(r, 410, wire.SessionExpired, "expired")
@@ -346,7 +344,7 @@ func TestSessionEvents(t *testing.T) {
 			return streamOf(r, open(18), named("session", 30, `,"owner":"s17","state":"killed"`))
 		}
 		s := opened(t, h)
-		h.asked = nil
+		h.forget()
 		var got []string
 		for m, err := range s.Events(t.Context(), 0) {
 			if err != nil {
@@ -354,8 +352,8 @@ func TestSessionEvents(t *testing.T) {
 			}
 			got = append(got, told(m))
 		}
-		if want := []string{"open@17", "@18", "session@30:killed"}; !slices.Equal(got, want) || !slices.Equal(h.asked, []string{"a since 17", "b 18 since 17"}) {
-			t.Errorf("told %q, asked %q", got, h.asked)
+		if want := []string{"open@17", "@18", "session@30:killed"}; !slices.Equal(got, want) || !slices.Equal(h.hosts(), []string{"a since 17", "b 18 since 17"}) {
+			t.Errorf("told %q, asked %q", got, h.hosts())
 		}
 		h.answer = func(_ string, r *http.Request) (*http.Response, error) {
 			return problemOf(r, 410, wire.SessionExpired, "killed")
