@@ -98,7 +98,7 @@ func hold(ctx context.Context, s *client.Session, err error) error {
 
 type sessionKeepaliveCmd struct {
 	clientFlags
-	IDs []string `arg:"" optional:"" name:"id" env:"HOLT_SESSION" help:"The sessions ($$HOLT_SESSION by default)."`
+	IDs []string `arg:"" optional:"" name:"id" env:"HOLT_SESSION" help:"The sessions."`
 }
 
 // Run renews the sessions in one request.
@@ -151,7 +151,7 @@ func (cmd *sessionKeepaliveCmd) print(con *console, r client.Renewal) error {
 
 type sessionCloseCmd struct {
 	clientFlags
-	ID string `arg:"" optional:"" env:"HOLT_SESSION" help:"The session ($$HOLT_SESSION by default)."`
+	ID string `arg:"" optional:"" env:"HOLT_SESSION" help:"The session."`
 }
 
 // Run closes the session. It is quiet.

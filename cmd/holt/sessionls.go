@@ -44,7 +44,7 @@ func span(ms *int64) string {
 
 type sessionShowCmd struct {
 	clientFlags
-	Session string `arg:"" optional:"" env:"HOLT_SESSION" help:"Its public name, such as s17, or its id ($$HOLT_SESSION by default)."`
+	Session string `arg:"" optional:"" env:"HOLT_SESSION" help:"Its public name, such as s17, or its id."`
 }
 
 // Run prints the session, its ephemerals and its watches.

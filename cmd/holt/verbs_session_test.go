@@ -32,6 +32,7 @@ func TestSessionByHand(t *testing.T) {
 	for _, c := range []verbCase{
 		{args: "session keepalive", out: `expires in 10s, renew in \d.*s\n`},
 		{args: "session keepalive --json", out: `{"id":"[0-9a-f]{32}","timeout_ms":10000,.*}\n`},
+		{args: "session keepalive " + strings.Repeat("0", 32), exit: exitRefused, out: "over: unknown\n", err: "(session_expired)"},
 		{args: "create /mine --ephemeral", out: "/mine\n", at: "/mine="},
 		{args: "create /mine/x", exit: exitRefused, err: "(no_children_for_ephemerals)"},
 		{args: "set /mine two", at: "/mine=two"},

@@ -30,7 +30,7 @@ reset: read again. --json prints each message as it was sent, and which it is wh
 bookmark, state, reset). To go on later, pass the zxid of the last message to --since.
 
 CMD is run by /bin/sh -c, one at a time, with HOLT_EVENT (such as NodeDataChanged), HOLT_PATH and HOLT_ZXID of the change
-in its environment, and with --data HOLT_DATA, unless that is unknown by now, not text, or longer than 64 KiB. Changes
+in its environment, and with --data HOLT_DATA, unless that is not known any more, has NUL bytes, or is longer than 64 KiB. Changes
 that come while it runs are one further run, for the last of them. With --initial it is run once for the present state
 (HOLT_EVENT is open); for a reset HOLT_EVENT is reset. If it fails that is said, and with --once it is exit code 1;
 otherwise the watch goes on.
