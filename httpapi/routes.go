@@ -26,7 +26,7 @@ func (a *API) route() {
 	a.on("GET", "/v1/sessions", endpoint{handle: a.getSessions, params: []string{"consistency", "limit", "after"}})
 	a.on("GET", "/v1/sessions/{id}", endpoint{handle: a.getSession, params: []string{"consistency"}})
 	a.on("DELETE", "/v1/sessions/{id}", endpoint{handle: a.deleteSession})
-	a.on("POST", "/v1/sessions/{id}/keepalive", endpoint{handle: a.postSessionKeepalive})
+	a.on("POST", "/v1/sessions/{id}/keepalive", endpoint{handle: a.postSessionKeepalive, showsNothing: true})
 	a.on("POST", "/v1/sessions/{id}/watches", endpoint{handle: a.postWatch, takesBody: true})
 	a.on("GET", "/v1/sessions/{id}/watches", endpoint{handle: a.getSessionWatches, params: []string{"consistency"}})
 	a.on("DELETE", "/v1/sessions/{id}/watches", endpoint{handle: a.deleteWatch, params: []string{"path", "mode"}})
@@ -63,14 +63,15 @@ var later = []struct{ methods, prefix, name string }{
 
 // endpoint is one method of one route.
 type endpoint struct {
-	handle    func(*exchange) error
-	params    []string // query parameters it takes
-	later     []string // those of the contract that it does not take yet
-	takesBody bool
-	anyQuery  bool   // whether the query is someone else's business
-	uncounted bool   // whether MaxRequests does not count it
-	repeats   string // the query parameter that may be there more than once
-	streams   bool   // whether it counts against MaxStreams instead, and its answer waits for no events: it brings them
+	handle       func(*exchange) error
+	params       []string // query parameters it takes
+	later        []string // those of the contract that it does not take yet
+	takesBody    bool
+	anyQuery     bool   // whether the query is someone else's business
+	uncounted    bool   // whether MaxRequests does not count it
+	repeats      string // the query parameter that may be there more than once
+	streams      bool   // whether it counts against MaxStreams instead, and its answer waits for no events: it brings them
+	showsNothing bool   // whether the answer tells nothing of the tree, and so need not wait for events
 
 	route   string // as chi has it
 	prefix  string // of the path, before the part that names a znode or a session

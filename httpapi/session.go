@@ -132,7 +132,7 @@ func (x *exchange) join(txn *znode.Txn) error {
 func (x *exchange) awaitEvents() {
 	a := x.api
 	s, err := a.cfg.Reader.State()
-	if err != nil || x.at.streams {
+	if err != nil || x.at.streams || x.at.showsNothing {
 		return
 	}
 	var owner znode.Owner

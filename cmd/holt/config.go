@@ -55,6 +55,10 @@ type ServeConfig struct {
 // ClientVariables are read by the other verbs; holt serve lets them be.
 type ClientVariables struct {
 	Endpoints string `split_words:"true"`
+	Session   string `split_words:"true"`
+
+	// What holt watch --exec sets for its command, which may well be holt serve.
+	Event, Path, Zxid, Data string `split_words:"true"`
 }
 
 func serveDefaults() ServeConfig {
