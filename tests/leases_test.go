@@ -197,6 +197,7 @@ func (f *flock) live(below string) {
 	for i, l := range f.leases {
 		if over := l.overWith(); over != "" {
 			f.t.Errorf("session %s was renewed all the time, %v before, and was told: %s", l.Owner, l.overAt.Sub(l.renewed), over)
+			continue
 		}
 		var stat struct {
 			Stat struct {

@@ -105,6 +105,7 @@ func TestSessionsOutliveARestartOfTheWholeCluster(t *testing.T) {
 		m.Kill()
 	}
 	<-time.After(siegeTimeout + time.Second)
+	begun := time.Now()
 	for _, m := range c.Members {
 		m.Start()
 	}
@@ -118,6 +119,9 @@ func TestSessionsOutliveARestartOfTheWholeCluster(t *testing.T) {
 	end := ended.Await(harness.SettleTime, "the end of the silent session", tells("NodeDeleted", "/silent"))
 	if !strings.Contains(end.Data, "session_expired") {
 		t.Errorf("the end of session %s: %s", silent.Owner, end.Data)
+	}
+	if end.At.Before(begun.Add(siegeTimeout)) || end.At.After(back.Add(siegeTimeout+promisedLateness+busy)) {
+		t.Errorf("it ended %v after the restart began, its timeout is %v", end.At.Sub(begun), siegeTimeout)
 	}
 	t.Logf("the silent session ended %v after all were ready again", end.At.Sub(back).Round(time.Millisecond))
 	alive.live("/live")
@@ -214,44 +218,51 @@ func TestWatchesThatStayTellTheSessionEverything(t *testing.T) {
 	alive.live("/live")
 }
 
-// What a session reads is never newer than what its stream, on the same member, has been sent: when an answer is here,
-// the events before it are too.
+// What a session is answered is never newer than what its stream, on the same member, has been sent: when the answer is
+// here, the events before it are too. The session's own write is what its answer and its event come from at once.
 func TestASessionsEventsComeBeforeWhatTheyTellOf(t *testing.T) {
 	c := bin.NewCluster(t, 3, nil).Start()
-	at := c.Followers()[0]
 	if _, err := c.Client(0).Put(t.Context(), "/n", nil, client.Any()); err != nil {
 		t.Fatal(err)
 	}
-	l := openLease(t, c, time.Minute, "")
-	eventually(t, at.Alone(), http.StatusCreated, http.MethodPost, "/v1/sessions/"+l.ID+"/watches", "", `{"path":"/n","mode":"persistent"}`)
-	stream := dialStream(t, at, "/v1/sessions/"+l.ID+"/events")
-	stream.await(t, "event: open")
-	writer := c.Leader().Client()
-	seen := 0
-	for range 100 {
-		w, err := writer.Put(t.Context(), "/n", nil, client.Any())
-		if err != nil {
-			t.Fatal(err)
-		}
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at.URL+"/v1/znodes/n", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Header.Set("Holt-Session", l.ID)
-		res, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		res.Body.Close()
-		here := stream.here(t) // before anything else: it must have arrived by now
-		if version := res.Header.Get("Znode-Version"); version == fmt.Sprint(w.Stat.Version) {
-			seen++
-			if !strings.Contains(here, fmt.Sprintf("id: %d\n", w.Zxid)) {
-				t.Fatalf("version %s was read before the event of zxid %d came; the stream has %q", version, w.Zxid, here)
+	for _, at := range []*harness.Member{c.Leader(), c.Followers()[0]} {
+		l := openLease(t, c, time.Minute, "")
+		eventually(t, at.Alone(), http.StatusCreated, http.MethodPost, "/v1/sessions/"+l.ID+"/watches", "", `{"path":"/n","mode":"persistent"}`)
+		stream := dialStream(t, at, "/v1/sessions/"+l.ID+"/events")
+		stream.await(t, "event: open")
+		for i := range 300 {
+			method := http.MethodPut
+			if i%3 == 2 {
+				method = http.MethodGet // what others wrote, too
+				if _, err := c.Client(i).Put(t.Context(), "/n", nil, client.Any()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			header := headerOf(t, method, at.URL+"/v1/znodes/n", l.ID)
+			here := stream.here(t) // before anything else: it must have arrived by now
+			if event := "id: " + header.Get("Znode-Mzxid") + "\n"; !strings.Contains(here, event) {
+				t.Fatalf("%s %d on %s: the answer has mzxid %s, and its event has not come; the stream ends with %q", method, i, at.Name,
+					header.Get("Znode-Mzxid"), here[max(0, len(here)-200):])
 			}
 		}
 	}
-	if seen < 10 {
-		t.Errorf("only %d of the reads saw what had just been written: they prove nothing", seen)
+}
+
+// headerOf is the header of the answer to a request of a session.
+func headerOf(t *testing.T, method, url, session string) http.Header {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
 	}
+	request.Header.Set("Holt-Session", session)
+	res, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s: %s", method, url, res.Status)
+	}
+	return res.Header
 }
