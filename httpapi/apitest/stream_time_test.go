@@ -299,7 +299,7 @@ func TestManyIdleStreams(t *testing.T) {
 // TestHTTP2: many streams on one connection, one of which is not read.
 func TestHTTP2(t *testing.T) {
 	w := newWorld(t, nil, func(c *httpapi.Config) {
-		c.Heartbeat = 100 * time.Millisecond
+		c.Heartbeat = time.Second
 		c.StreamWriteTimeout = 500 * time.Millisecond
 	})
 	w.do("create /a")
