@@ -31,7 +31,7 @@ func (a *API) route() {
 	a.on("GET", "/v1/sessions/{id}/watches", endpoint{handle: a.getSessionWatches, params: []string{"consistency"}})
 	a.on("DELETE", "/v1/sessions/{id}/watches", endpoint{handle: a.deleteWatch, params: []string{"path", "mode"}})
 	a.on("GET", "/v1/sessions/{id}/events", endpoint{handle: a.getSessionEvents, params: []string{"since", "once", "include"}, streams: true})
-	a.on("POST", "/v1/keepalive", endpoint{handle: a.postKeepalive, takesBody: true})
+	a.on("POST", "/v1/keepalive", endpoint{handle: a.postKeepalive, takesBody: true, showsNothing: true})
 	a.on("GET", "/v1/watches", endpoint{handle: a.getWatches, params: []string{"consistency", "path", "limit", "after"}})
 	a.on("GET", "/v1/watch/*", endpoint{handle: a.getWatch, repeats: "path", streams: true,
 		params: []string{"path", "recursive", "events", "include", "initial", "since", "once"}})

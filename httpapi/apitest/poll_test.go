@@ -18,9 +18,22 @@ func (s *server) poll(request string) <-chan answer {
 	s.t.Helper()
 	before, _ := s.Hub.Streams()
 	answered := make(chan answer, 1)
-	go func() { answered <- s.do(request) }()
+	go func() {
+		defer close(answered)
+		answered <- s.do(request)
+	}()
 	eventually(s.t, "the answer to "+request+" is held", func() bool { n, _ := s.Hub.Streams(); return n == before+1 })
 	return answered
+}
+
+// got is the answer, once it is no longer held.
+func (s *server) got(held <-chan answer) answer {
+	s.t.Helper()
+	a, ok := <-held
+	if !ok {
+		s.t.Fatal("there was no answer")
+	}
+	return a
 }
 
 func TestAnAnswerIsHeldUntilThereIsSomethingNew(t *testing.T) {
@@ -48,6 +61,7 @@ func TestAnAnswerIsHeldUntilThereIsSomethingNew(t *testing.T) {
 		{"of a quorum", "GET /v1/znodes/n?wait=1m&consistency=linearizable\nHolt-Zxid: 1", nil, "PUT /v1/znodes/n\n\nnew", 200, "new"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			s := start(t)
 			s.do("PUT /v1/znodes/a\n\nold").is(201)
 			held := s.poll(c.request)
@@ -60,7 +74,7 @@ func TestAnAnswerIsHeldUntilThereIsSomethingNew(t *testing.T) {
 				}
 			}
 			zxid := s.do(c.event).header.Get("Holt-Zxid")
-			a := (<-held).is(c.status).has("Holt-Zxid", zxid)
+			a := s.got(held).is(c.status).has("Holt-Zxid", zxid)
 			if !strings.Contains(a.body, c.body) {
 				t.Errorf("the body is %s", a.body)
 			}
@@ -127,11 +141,11 @@ func TestHeldAnswersAreCountedByThemselves(t *testing.T) {
 	}
 	s.do("GET /v1/watch/n").fails(429, wire.Throttled)
 	s.do("PUT /v1/znodes/n").is(201)
-	(<-first).is(200)
-	(<-second).is(200)
+	s.got(first).is(200)
+	s.got(second).is(200)
 	third := s.poll("GET /v1/znodes/m?wait=1m")
 	s.do("PUT /v1/znodes/m").is(201)
-	(<-third).is(200)
+	s.got(third).is(200)
 }
 
 func TestAHeldAnswerEndsWithItsClient(t *testing.T) {
@@ -167,7 +181,7 @@ func TestAHeldAnswerEndsWhenItsMemberStops(t *testing.T) {
 	held := s.poll("GET /v1/znodes/n?wait=5m")
 	s.api.EndStreams()
 	s.api.EndStreams()
-	if p := (<-held).fails(503, wire.ShuttingDown); !p.Retryable {
+	if p := s.got(held).fails(503, wire.ShuttingDown); !p.Retryable {
 		t.Errorf("the problem is %+v", p)
 	}
 	s.do("GET /v1/znodes/n?wait=5m").fails(503, wire.ShuttingDown)
@@ -176,7 +190,7 @@ func TestAHeldAnswerEndsWhenItsMemberStops(t *testing.T) {
 	s = start(t)
 	held = s.poll("GET /v1/children/n?wait=5m")
 	s.Hub.Close()
-	(<-held).fails(503, wire.ShuttingDown)
+	s.got(held).fails(503, wire.ShuttingDown)
 	s.do("GET /v1/children/n?wait=5m").fails(503, wire.ShuttingDown)
 }
 
@@ -186,7 +200,7 @@ func TestAHeldAnswerOfASessionEndsWithIt(t *testing.T) {
 	held := s.poll("GET /v1/znodes/n?wait=5m" + as(o))
 	s.Expire(ownerOf(t, o))
 	s.do("PUT /v1/znodes/n").is(201)
-	if p := (<-held).fails(410, wire.SessionExpired); p.Reason != "expired" {
+	if p := s.got(held).fails(410, wire.SessionExpired); p.Reason != "expired" {
 		t.Errorf("the problem is %+v", p)
 	}
 }
@@ -196,7 +210,7 @@ func TestAHeldAnswerWaitsForNoLeader(t *testing.T) {
 	held := s.poll("GET /v1/znodes/n?wait=5m")
 	s.Fail(Faults{Sessions: command.ErrNoLeader, NoLeader: true, Linearizable: command.ErrNoLeader})
 	propose(t, s.Node, &znode.Txn{Ops: []znode.Op{znode.PutOp(znode.MustPath("/n"), "x")}})
-	(<-held).is(200).says("x")
+	s.got(held).is(200).says("x")
 }
 
 func TestAHeldAnswerOverHTTP2(t *testing.T) {
@@ -205,13 +219,13 @@ func TestAHeldAnswerOverHTTP2(t *testing.T) {
 	protocols.SetUnencryptedHTTP2(true)
 	transport := &http.Transport{Protocols: protocols}
 	defer transport.CloseIdleConnections()
-	for _, client := range []*http.Client{s.client, {Transport: newContract(t, transport)}} {
+	for _, client := range []*http.Client{s.client, {Transport: newContract(t, transport), Timeout: s.client.Timeout}} {
 		s.client = client
 		held := s.poll("GET /v1/znodes/n?wait=1m")
 		later := time.NewTimer(250 * time.Millisecond) // than an answer may otherwise take
 		<-later.C
 		s.do("PUT /v1/znodes/n\n\nx").is(201)
-		(<-held).is(200).says("x")
+		s.got(held).is(200).says("x")
 		s.do("DELETE /v1/znodes/n").is(204)
 	}
 }

@@ -77,6 +77,7 @@ func start(t *testing.T, change ...func(*httpapi.Config)) *server {
 	transport := &http.Transport{DisableCompression: true}
 	s.api = api
 	s.client = &http.Client{
+		Timeout:       20 * time.Second, // a hang is a failure, and not of the whole run
 		Transport:     newContract(t, transport),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
