@@ -77,18 +77,10 @@ func (s *stream) run(now *znode.State) error {
 	if w.resumes {
 		s.at = w.since
 	}
-	reason := s.reason(now)
-	sub, err := s.x.api.cfg.Hub.Subscribe(w.filter, min(s.at, now.Zxid))
-	switch {
-	case errors.Is(err, watch.ErrTooMany) && s.x.status == 0:
-		return tooManyStreams()
-	case err != nil:
-		return errEnding // to come back later, or elsewhere
-	}
-	s.sub = sub
-	if reason != "" || w.initial && !w.resumes {
+	var err error
+	if reason := s.reason(now); reason != "" || w.initial && !w.resumes {
 		err = s.present(now, reason)
-	} else {
+	} else if err = s.subscribe(s.at); err == nil {
 		err = s.open(now)
 	}
 	if err == nil {
@@ -98,6 +90,23 @@ func (s *stream) run(now *znode.State) error {
 		return err
 	}
 	return s.live()
+}
+
+// subscribe makes what comes after a zxid what the stream is given.
+func (s *stream) subscribe(after znode.Zxid) error {
+	if s.sub != nil {
+		s.sub.Close()
+		s.sub = nil
+	}
+	sub, err := s.x.api.cfg.Hub.Subscribe(s.wish.filter, after)
+	switch {
+	case errors.Is(err, watch.ErrTooMany) && s.x.status == 0:
+		return tooManyStreams()
+	case err != nil:
+		return errEnding // to come back later, or elsewhere
+	}
+	s.sub = sub
+	return nil
 }
 
 // reason is why the stream cannot simply go on where its client stands, "" if it can; now is the state it begins from.
@@ -182,6 +191,13 @@ func (s *stream) present(now *znode.State, reason string) error {
 			if now, err = s.x.api.cfg.Reader.State(); err != nil {
 				return errEnding
 			}
+		}
+	}
+	// From the state that is sent and not from before it, where the history may not reach. A stream that lags has a
+	// subscription that goes on from where the history does.
+	if s.sub == nil || s.wish.initial {
+		if err := s.subscribe(now.Zxid); err != nil {
+			return err
 		}
 	}
 	if reason != "" {

@@ -227,6 +227,33 @@ func TestLagged(t *testing.T) {
 	})
 }
 
+// TestResetIsOnce: what happens while a reset is on its way comes behind it, and is not taken for something lost too.
+func TestResetIsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, newPipes())
+		w.do("create /a")
+		w.forget()
+		now, _ := w.State()
+		conn := w.rawWatch("/v1/watch/a?since=0")
+		synctest.Wait() // its first block waits to be read
+		w.do("set /a 1")
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := &eventReader{r: bufio.NewReader(res.Body)}
+		for _, want := range []string{
+			reset(now.Zxid, true, "history", "NodeCreated /a", "NodeChildrenChanged /a"), mark("open", now.Zxid),
+			message(now.Zxid+1, "NodeDataChanged /a"),
+		} {
+			if got, err := e.next(); err != nil || got.String() != want {
+				t.Fatalf("got %s (%v), want %s", got, err, want)
+			}
+		}
+		_ = conn.Close()
+	})
+}
+
 // TestDumpTurns: only so many clients are sent the present state at once; who must wait is told so.
 func TestDumpTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
