@@ -202,6 +202,41 @@ func TestALeaderThatIsCutOffKeepsNobodyAliveAndEndsNobody(t *testing.T) {
 	})
 }
 
+// A leader that was cut off for a while, and stays the leader, could not hear of anybody. When it notices that, since no quorum
+// answered when it was about to end a session, it ends nobody: every session has its timeout once more.
+func TestALeaderThatCouldNotBeReachedGrantsEverySessionItsTimeout(t *testing.T) {
+	const timeout, away = time.Second, 1200 * time.Millisecond
+	servedStory(t, raftfsmtest.Config{Heartbeat: 4 * time.Second}, func(t *testing.T, c *served) {
+		leader, f := c.Leader(), c.Followers()
+		term := c.Node(leader).Stats().Term
+		for round := range 5 {
+			busy, silent := c.open(f[0], timeout), c.open(leader, timeout)
+			time.Sleep(timeout/2 + time.Duration(round)*30*time.Millisecond)
+			c.Isolate(leader)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				for began := time.Now(); time.Since(began) < away+timeout; {
+					if l, err := c.keepalive(busy, f[0], timeout/4); err == nil && !l.Alive {
+						t.Errorf("round %d: ended, %s, %v after the cut", round, l.Reason, time.Since(began))
+						return
+					}
+				}
+			}()
+			time.Sleep(away)
+			c.Heal()
+			healed := time.Now()
+			<-done
+			c.endsWithin(silent, healed.Add(timeout), healed.Add(timeout+grace))
+			c.alive(busy, f[0])
+			must(t, c.Cluster, leader, znode.CloseSessionOp(busy.key))
+		}
+		if s := c.Node(leader).Stats(); !s.Leader || s.Term != term {
+			t.Errorf("the leader changed: the test shows nothing\n%s", c.Describe())
+		}
+	})
+}
+
 // Sessions outlive all members: however long those are down, whoever comes back in time is alive.
 func TestSessionsOutliveARestartOfAllMembers(t *testing.T) {
 	const timeout = 2 * time.Second
