@@ -42,10 +42,15 @@ func TestHistoryAfterEveryPlace(t *testing.T) {
 	if len(h.full) != 2 || h.Len() != len(all) || h.Floor() != 0 {
 		t.Fatalf("%d chunks, %d records, floor %d", len(h.full)+1, h.Len(), h.Floor())
 	}
+	consistent(t, &h)
+	again := decode(t, r.encoded()).History
+	consistent(t, &again)
 	for z := range r.Zxid() + 3 {
 		i, _ := slices.BinarySearch(all, z+1)
-		if got := after(t, &h, z); !slices.Equal(got, all[i:]) {
-			t.Fatalf("after %d there are %d records, want %d", z, len(got), len(all)-i)
+		for _, h := range []*History{&h, &again} {
+			if got := after(t, h, z); !slices.Equal(got, all[i:]) {
+				t.Fatalf("after %d there are %d records, want %d", z, len(got), len(all)-i)
+			}
 		}
 	}
 }
@@ -119,6 +124,12 @@ func consistent(t testing.TB, h *History) {
 			t.Fatalf("a chunk begins at %d, the one before ends at %d", c.base, at)
 		}
 		records, size, at = records+c.records, size+len(c.b), c.last
+		if again := c; len(c.b) < 2*chunkBytes { // a giant takes long to read
+			again.marks = nil
+			if again.remark(); !slices.Equal(again.marks, c.marks) || again.last != c.last || again.records != c.records {
+				t.Fatalf("the marks of a chunk are %v, read again %v", c.marks, again.marks)
+			}
+		}
 	}
 	if records != h.Len() || size != h.Bytes() || len(after(t, h, h.Floor())) != records {
 		t.Fatalf("%d records of %d bytes, said to be %d of %d", records, size, h.Len(), h.Bytes())
@@ -238,6 +249,21 @@ func TestATransactionThatTellsTooMuch(t *testing.T) {
 	}
 	r.do(set("/", "x"))
 	r.wantTold(r.owner(first), "NodeDataChanged /")
+}
+
+// Once too many are told, an event of the same transaction adds none but those it takes away.
+func TestNothingIsToldWhenTooMuchIs(t *testing.T) {
+	r := newRig(t)
+	for i, m := range []WatchMode{ExistsWatch, PersistentWatch, PersistentRecursive, ExistsWatch} {
+		r.open(fmt.Sprint(i))
+		r.by(fmt.Sprint(i), watch("/a", m))
+	}
+	r.by("0", watch("/", PersistentRecursive))
+	r.record.Told = make([]Told, maxTold+1)
+	r.fire(7, Event{Type: NodeCreated, Path: path("/a")})
+	if n := len(r.record.Told) - maxTold - 1; n != 2 || r.sessions.NumWatches() != 3 {
+		t.Errorf("%d more are told, %d watches are left", n, r.sessions.NumWatches())
+	}
 }
 
 // Readers walk states while the writer goes on in the same memory; run with -race. None sees what came after its state.

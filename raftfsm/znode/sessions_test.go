@@ -286,3 +286,23 @@ func TestStatesKeepTheirSessions(t *testing.T) {
 		t.Error("the table is copied though nothing changed in it")
 	}
 }
+
+// Machines made of one state end sessions apart.
+func TestEndsInMachinesOfOneState(t *testing.T) {
+	r := newRig(t)
+	r.open("ann", "bob", "cid", "dan", "eve")
+	for _, name := range []string{"ann", "bob", "cid"} { // a list of three has room for a fourth
+		r.do(CloseSessionOp(key(name)))
+	}
+	s := r.State()
+	other := &rig{t, FromState(s)}
+	other.do(CloseSessionOp(key("dan")))
+	r.do(CloseSessionOp(key("eve")))
+	again := decode(t, other.encoded())
+	if again.Sessions.EndedByKey(key("dan")) == nil || again.Sessions.EndedByKey(key("eve")) != nil {
+		t.Error("an end in one machine is in the list of another")
+	}
+	if again := decode(t, r.encoded()); again.Sessions.EndedByKey(key("eve")) == nil {
+		t.Error("an end is lost")
+	}
+}
