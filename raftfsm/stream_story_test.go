@@ -89,6 +89,46 @@ func flood(t *testing.T, c *served, through int) {
 	}
 	for range znode.MaxHistoryBytes/(len(ops)*len(long.String())) + 2 {
 		must(t, c.Cluster, through, ops...)
+		time.Sleep(100 * time.Millisecond) // who reads keeps up
+	}
+}
+
+// standing are streams of which it is known how often they must be reset.
+type standing struct {
+	*reading
+	t      *testing.T
+	resets map[*properties.Recording]int
+}
+
+// begin subscribes on member i, and gives a function that begins to read.
+func (s *standing) begin(i int, f properties.Filter, from znode.Zxid, resets int) (read func()) {
+	s.t.Helper()
+	rec := s.add(f)
+	s.resets[rec] = resets
+	sub, err := s.c.hubs[i].Load().Subscribe(watch.Filter(f), from)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	rec.Resume(from, s.c.Name(i))
+	return func() {
+		s.readers.Go(func() { s.carry(rec, rand.New(rand.NewPCG(1, 1)), sub, false, nil, nil) })
+	}
+}
+
+// check holds all streams to the promises, and counts their resets.
+func (s *standing) check() {
+	s.t.Helper()
+	s.finish(s.t)
+	for rec, want := range s.resets {
+		n := 0
+		for _, step := range rec.Steps {
+			if step.Kind == properties.Reset {
+				n++
+			}
+		}
+		if n != want {
+			s.t.Errorf("%s was reset %d times, not %d: %v", rec.Name, n, want, rec.Steps[:min(len(rec.Steps), 5)])
+		}
 	}
 }
 
@@ -97,83 +137,67 @@ func flood(t *testing.T, c *served, through int) {
 func TestAStreamBehindTheHistoryIsReset(t *testing.T) {
 	servedStory(t, raftfsmtest.Config{SnapshotBytes: 64 << 10}, func(t *testing.T, c *served) {
 		leader, f := c.Leader(), c.Followers()
-		r := &reading{c: c}
-		everything := properties.Filter{Paths: []znode.Path{znode.Root}, Recursive: true, Data: true}
-		one := properties.Filter{Paths: []znode.Path{path("/a")}, Data: true, Children: true}
+		s := &standing{&reading{c: c}, t, map[*properties.Recording]int{}}
 		few := func() (last znode.Zxid) {
 			for i := range 20 {
 				last = must(t, c.Cluster, leader, znode.PutOp(path("/a"), fmt.Sprint(i))).Zxid
 			}
 			return last
 		}
-		resets := map[*properties.Recording]int{} // how many there must be
-		begin := func(i int, filter properties.Filter, from znode.Zxid, expected int) (read func()) {
-			rec := r.add(filter)
-			resets[rec] = expected
-			sub, err := c.hubs[i].Load().Subscribe(watch.Filter(filter), from)
-			if err != nil {
-				t.Fatal(err)
-			}
-			rec.Resume(from, c.Name(i))
-			return func() {
-				r.readers.Go(func() { r.carry(rec, rand.New(rand.NewPCG(1, 1)), sub, false, nil, nil) })
-			}
-		}
 		few()
 		old := few()
 		c.Settle() // or streams begin in the queue and not in the history
+		filters := []properties.Filter{
+			{Paths: []znode.Path{znode.Root}, Recursive: true, Data: true},
+			{Paths: []znode.Path{path("/a")}, Data: true, Children: true},
+		}
 		var waiting []func()
-		for _, filter := range []properties.Filter{everything, one} {
+		for _, filter := range filters {
 			for i := range c.Len() {
-				waiting = append(waiting, begin(i, filter, old-10, 1))
+				waiting = append(waiting, s.begin(i, filter, old-10, 1))
 			}
-			begin(leader, filter, old-10, 0)()
-			begin(f[0], filter, old-10, 0)()
-			begin(f[1], filter, old+1, 1)() // it is cut off before it gets there
+			s.begin(leader, filter, old-10, 0)()
+			s.begin(f[0], filter, old-10, 0)()
+			s.begin(f[1], filter, old+1, 1)() // it is cut off before it gets there
 		}
 		time.Sleep(time.Second)
 		c.Isolate(f[1])
 		flood(t, c, leader)
-		for last, first := c.Node(f[1]).Stats().LastIndex, uint64(0); first <= last+1; { // so that the log no longer reaches back
-			must(t, c.Cluster, leader, znode.PutOp(path("/a"), strings.Repeat("x", 1000)))
-			var err error
-			if first, err = c.Disk(leader).FirstIndex(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		time.Sleep(20 * time.Second) // what was on its way is given up
-		before := c.SnapshotReads(f[1])
-		c.Heal()
-		c.Settle()
-		if c.SnapshotReads(f[1]) == before {
-			t.Error("no snapshot was sent: the test shows less")
-		}
+		afterSnapshot(t, c, leader, f[1])
 		floors := c.truth().Floors
 		floor := floors[len(floors)-1].Zxid
-		for _, filter := range []properties.Filter{everything, one} {
+		for _, filter := range filters {
 			for i := range c.Len() {
-				begin(i, filter, old, 1)()
-				begin(i, filter, floor-1, 1)()
-				begin(i, filter, floor, 0)()
-				begin(i, filter, floor+100, 0)()
-				begin(i, filter, c.truth().Last+10, 0)()
+				s.begin(i, filter, old, 1)()
+				s.begin(i, filter, floor-1, 1)()
+				s.begin(i, filter, floor, 0)()
+				s.begin(i, filter, floor+100, 0)()
+				s.begin(i, filter, c.truth().Last+10, 0)()
 			}
 		}
 		for _, read := range waiting {
 			read()
 		}
 		few()
-		r.finish(t)
-		for rec, want := range resets {
-			n := 0
-			for _, s := range rec.Steps {
-				if s.Kind == properties.Reset {
-					n++
-				}
-			}
-			if n != want {
-				t.Errorf("%s was reset %d times, not %d: %v", rec.Name, n, want, rec.Steps[:min(len(rec.Steps), 5)])
-			}
-		}
+		s.check()
 	})
+}
+
+// afterSnapshot writes until the log no longer reaches back to a follower that is cut off, and has it sent a snapshot.
+func afterSnapshot(t *testing.T, c *served, leader, f int) {
+	t.Helper()
+	for last, first := c.Node(f).Stats().LastIndex, uint64(0); first <= last+1; {
+		must(t, c.Cluster, leader, znode.PutOp(path("/a"), strings.Repeat("x", 1000)))
+		var err error
+		if first, err = c.Disk(leader).FirstIndex(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(20 * time.Second) // what was on its way is given up
+	before := c.SnapshotReads(f)
+	c.Heal()
+	c.Settle()
+	if c.SnapshotReads(f) == before {
+		t.Error("no snapshot was sent: the test shows less")
+	}
 }
