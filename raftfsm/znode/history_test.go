@@ -295,7 +295,8 @@ func TestReadersSeeNoLaterRecords(t *testing.T) {
 
 // Machines made of one state write their histories apart, and none into that of the state.
 func TestMachinesOfOneStateAreApart(t *testing.T) {
-	for _, begin := range []int{1, chunkRecords - 1, chunkRecords, chunkRecords + 1, 2*chunkRecords + 5} {
+	// Lists of three have room for a fourth: three marks, three chunks.
+	for _, begin := range []int{1, 3*markEvery + 5, chunkRecords - 1, chunkRecords, chunkRecords + 1, 3*chunkRecords + 5} {
 		r := newRig(t)
 		for range begin {
 			r.do(set("/", "x"))
@@ -305,7 +306,7 @@ func TestMachinesOfOneStateAreApart(t *testing.T) {
 		machines := []*rig{r, {t, FromState(s)}, {t, FromState(s)}, {t, FromState(decode(t, before))}}
 		for n := range chunkRecords + 10 {
 			for i, m := range machines {
-				m.do(put(fmt.Sprint("/machine", i), fmt.Sprint(n)))
+				m.do(put("/machine"+strings.Repeat("x", i), fmt.Sprint(n)))
 			}
 		}
 		for i, m := range machines {
@@ -316,7 +317,7 @@ func TestMachinesOfOneStateAreApart(t *testing.T) {
 			}
 			records, _ := h.After(s.Zxid)
 			for rec := range records {
-				if got, want := rec.Events[0].Path.String(), fmt.Sprint("/machine", i); got != want {
+				if got, want := rec.Events[0].Path.String(), "/machine"+strings.Repeat("x", i); got != want {
 					t.Fatalf("machine %d has a record of %s", i, got)
 				}
 			}
