@@ -36,9 +36,6 @@ func sessionKey(id string) (key znode.SessionKey, err error) {
 	return sha256.Sum256(raw), nil
 }
 
-// session is the key of the session the request belongs to, by its header, or nil.
-func (x *exchange) session() *znode.SessionKey { return x.holder }
-
 // sessionOver is the answer to what came from, or for, a session that is over for good.
 func sessionOver(r znode.Reason) *problem {
 	detail := map[znode.Reason]string{
