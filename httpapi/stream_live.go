@@ -83,17 +83,17 @@ func (s *stream) ending() bool {
 
 // live is the stream after its open, until it ends.
 func (s *stream) live() error {
-	ready, closing, gone := s.sub.Ready(), s.sub.Done(), s.x.r.Context().Done()
+	gone := s.x.r.Context().Done()
 	for !s.done {
 		var err error
 		select {
-		case <-ready:
+		case <-s.sub.Ready(): // of another subscription once the states were sent again
 			err = s.deliver()
 		case <-s.timer.C:
 			err = s.beat()
 		case <-s.x.api.ending:
 			err = s.last()
-		case <-closing:
+		case <-s.sub.Done():
 			err = s.last()
 		case <-gone:
 			err = errGone
