@@ -21,8 +21,9 @@
 //     the session can not come back while this leader is in office.
 //   - The end is bound to the term it was judged in, and refused under the next leader (znode.ExpireSessionOp).
 //
-// What is not: a transaction of a session that comes after its timeout and overtakes the proposal that ends it, in the few
-// ms until that is in the log, is carried out and acknowledged; and then the session ends all the same.
+//   - Nor does it act on a session that was used after it was judged: a transaction that changed something renews the
+//     session when it is carried out, also when it overtakes the proposal that ends it. One that changed nothing, or was
+//     refused, renews it as a keepalive does that is not acknowledged: most likely.
 //
 // Deadlines are judged by the monotonic clock. There is no goroutine and no timer a session: one loop looks at a heap of
 // deadlines ten times a second. A renewal only notes the time; the heap is put right when the session's turn comes.

@@ -96,7 +96,7 @@ func (t *tracker) choose(o *office, now time.Duration) []*lease {
 		o.again = o.again[1:]
 	}
 	// What is not settled in so many steps comes with the next batch.
-	batch, _ = o.table.take(batch, now, maxSteps)
+	batch, _ = o.table.take(batch, now, o.term, maxSteps)
 	o.underWay += len(batch)
 	return batch
 }
@@ -105,9 +105,9 @@ func (t *tracker) choose(o *office, now time.Duration) []*lease {
 func (t *tracker) propose(o *office, l *lease) {
 	ctx, cancel := context.WithTimeout(o.ctx, proposeTimeout)
 	defer cancel()
-	r, err := t.member.Propose(ctx, &znode.Txn{Ops: []znode.Op{znode.ExpireSessionOp(l.session.Owner, o.term)}})
+	r, err := t.member.Propose(ctx, &znode.Txn{Ops: []znode.Op{l.end}})
 	if err != nil {
-		t.log.Debug("the end of a session was not carried out", "session", l.session.Owner, "term", o.term, "error", err)
+		t.log.Debug("the end of a session was not carried out", "session", l.end.Session.Owner, "term", o.term, "error", err)
 	}
 	if t.settle(o, l, r, err) {
 		t.poke()
@@ -133,6 +133,9 @@ func (o *office) settle(l *lease, r *znode.Result, err error, now time.Duration)
 	case l.standing == gone:
 	case err == nil && (r.Code == znode.OK || r.Code == znode.SessionExpired):
 		o.table.remove(l)
+	case err == nil && r.Code == znode.SessionUsed:
+		// A transaction of the session overtook its end. Whatever becomes of other proposals, they were judged alike.
+		o.table.revive(l, now)
 	case l.standing == closing && notDone(err):
 		o.table.revive(l, now)
 	default:
@@ -158,11 +161,11 @@ func notDone(err error) bool {
 	return false
 }
 
-// doom makes leases unsure: an end of theirs was proposed in this term before.
-func (o *office) doom(keys []znode.SessionKey, now time.Duration) {
-	for _, k := range keys {
-		if l := o.table.leases[k]; l != nil {
-			l.standing = unsure
+// doom makes leases unsure: an end of theirs was proposed in this term before. One that was used since cannot end by that.
+func (o *office) doom(ends map[znode.SessionKey]znode.Op, now time.Duration) {
+	for k, end := range ends {
+		if l := o.table.leases[k]; l != nil && l.session.Used <= end.Session.Used {
+			l.standing, l.end = unsure, end
 			o.table.stale++
 			o.again = append(o.again, retry{l, now})
 		}

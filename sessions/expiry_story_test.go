@@ -71,6 +71,13 @@ func TestKeepaliveWaitsForTheEnd(t *testing.T) {
 			}
 			return f.carryOut(txn)
 		}, false},
+		{"a transaction of the session overtakes it", func(f *fake, txn *znode.Txn) (*znode.Result, error) {
+			k := key(1)
+			if _, err := f.carryOut(&znode.Txn{Ops: []znode.Op{znode.AddWatchOp(znode.Root, znode.ExistsWatch)}, Session: &k}); err != nil {
+				return nil, err
+			}
+			return f.carryOut(txn)
+		}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			story(t, func(t *testing.T) {

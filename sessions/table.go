@@ -10,6 +10,7 @@ import (
 // lease is what the leader remembers of a live session.
 type lease struct {
 	session  *znode.Session // shared with the state
+	end      znode.Op       // of one that is not held: its end, as it was judged
 	renewed  time.Duration  // when, by the tracker's clock
 	standing standing
 }
@@ -107,6 +108,7 @@ func (t *table) apply(changes []command.SessionChange, now time.Duration) {
 			t.open(c.Session, now)
 		case l == nil:
 		case c.Kind == command.SessionUsed:
+			l.session = c.Session
 			t.renew(l, now)
 		case c.Kind == command.SessionClosed:
 			t.remove(l)
@@ -128,15 +130,16 @@ func (t *table) due(now time.Duration, steps int) (due, settled bool) {
 	return false, false
 }
 
-// take appends the leases that have passed their deadlines to batch, up to its capacity, and makes them closing. As due, it
-// may come to an end before it is settled.
-func (t *table) take(batch []*lease, now time.Duration, steps int) (taken []*lease, settled bool) {
+// take appends the leases that have passed their deadlines to batch, up to its capacity, and makes them closing, in a term.
+// As due, it may come to an end before it is settled.
+func (t *table) take(batch []*lease, now time.Duration, term uint64, steps int) (taken []*lease, settled bool) {
 	for range steps {
 		if len(batch) == cap(batch) || len(t.turns) == 0 || t.turns[0].at > now {
 			return batch, true
 		}
 		if l := t.first(now); l != nil {
 			l.standing = closing
+			l.end = znode.ExpireSessionOp(l.session.Owner, l.session.Used, term)
 			t.pop()
 			batch = append(batch, l)
 		}

@@ -72,7 +72,7 @@ func takeAll(t *testing.T, table *table, model naive, taken map[znode.Owner]*lea
 	t.Helper()
 	for {
 		due, settled := table.due(now, 3)
-		batch, all := table.take(make([]*lease, 0, 2), now, 1000)
+		batch, all := table.take(make([]*lease, 0, 2), now, 1, 1000)
 		if settled && due != (len(batch) > 0) {
 			t.Fatalf("due: %v, taken %d", due, len(batch))
 		}

@@ -32,10 +32,10 @@ type tracker struct {
 	wg     sync.WaitGroup  // of proposals
 
 	// Of the loop alone.
-	seen   time.Duration        // when the clock was looked at last
-	doomed []znode.SessionKey   // closing when the office was lost, should the same term come back
-	last   uint64               // the term of the doomed
-	batch  [MaxProposals]*lease // room
+	seen   time.Duration                 // when the clock was looked at last
+	doomed map[znode.SessionKey]znode.Op // the ends of those that were closing when the office was lost, should the same term come back
+	last   uint64                        // the term of the doomed
+	batch  [MaxProposals]*lease          // room
 
 	mu      sync.Mutex // guards what follows, and the table of the office
 	office  *office    // nil while this member keeps no leases
@@ -181,10 +181,10 @@ func (t *tracker) disarm() {
 		return
 	}
 	o.cancel()
-	t.last, t.doomed = o.term, nil
+	t.last, t.doomed = o.term, make(map[znode.SessionKey]znode.Op)
 	for key, l := range o.table.leases { // nobody else looks at it any more
 		if l.standing != held {
-			t.doomed = append(t.doomed, key)
+			t.doomed[key] = l.end
 		}
 	}
 	t.log.Info("no longer keeping the leases", "term", o.term)

@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"context"
+	"math"
 
 	"holt/httpapi"
 	"holt/raftfsm/command"
@@ -75,7 +76,7 @@ func (n *Node) Renewed() (times int) {
 
 // Expire ends a session, and panics if it is not alive.
 func (n *Node) Expire(o znode.Owner) {
-	res, err := n.Propose(context.Background(), &znode.Txn{Ops: []znode.Op{znode.ExpireSessionOp(o, 1)}})
+	res, err := n.Propose(context.Background(), &znode.Txn{Ops: []znode.Op{znode.ExpireSessionOp(o, math.MaxInt64, 1)}})
 	if err != nil || res.Code != znode.OK {
 		panic("apitest: the session did not expire")
 	}

@@ -83,7 +83,7 @@ func (c *Command) Size() int {
 }
 
 // sessionOpBytes is at least what an op says about a session.
-const sessionOpBytes = len(znode.SessionKey{}) + 3*binary.MaxVarintLen64 + 2
+const sessionOpBytes = len(znode.SessionKey{}) + 4*binary.MaxVarintLen64 + 2
 
 func appendOp(b []byte, op *znode.Op) []byte {
 	var flags byte
@@ -111,6 +111,7 @@ func appendOp(b []byte, op *znode.Op) []byte {
 		b = binary.AppendUvarint(b, uint64(s.Owner))
 		b = binary.AppendUvarint(b, uint64(s.Timeout))
 		b = binary.AppendUvarint(b, s.Term)
+		b = binary.AppendUvarint(b, uint64(s.Used))
 		b = append(b, byte(s.Reason), byte(s.Watch))
 	}
 	return b
@@ -185,7 +186,7 @@ func (r *reader) op(op *znode.Op) error {
 	if flags&opSession != 0 {
 		s := &znode.SessionOp{}
 		copy(s.Key[:], r.take(len(s.Key)))
-		s.Owner, s.Timeout, s.Term = znode.Owner(r.num()), int64(r.num()), r.num()
+		s.Owner, s.Timeout, s.Term, s.Used = znode.Owner(r.num()), int64(r.num()), r.num(), znode.Zxid(r.num())
 		s.Reason, s.Watch = znode.Reason(r.byte()), znode.WatchMode(r.byte())
 		op.Session = s
 	}

@@ -30,7 +30,7 @@ func sessionCommands() []*Command {
 		txn(znode.OpenSessionOp(key(1), 10_000)),
 		txn(znode.CloseSessionOp(key(1))),
 		txn(znode.KillSessionOp(300)),
-		txn(znode.ExpireSessionOp(300, 7)),
+		txn(znode.ExpireSessionOp(300, 301, 7)),
 		of(znode.AddWatchOp(a, znode.PersistentRecursive)),
 		of(znode.RemoveWatchOp(a, znode.AnyWatch)),
 		of(znode.CreateOp(a, "hi", znode.Ephemeral), znode.CreateSequentialOp(prefix("/"), "", znode.EphemeralSequential), znode.CheckOp(a)),
@@ -118,7 +118,7 @@ func drawSessionOp(t *rapid.T, txn *znode.Txn) {
 	case 2:
 		op = znode.KillSessionOp(o)
 	case 3:
-		op = znode.ExpireSessionOp(o, rapid.Uint64().Draw(t, "term"))
+		op = znode.ExpireSessionOp(o, znode.Zxid(rapid.Uint64().Draw(t, "used")), rapid.Uint64().Draw(t, "term"))
 	case 4:
 		op, txn.Session = znode.AddWatchOp(p, mode), k
 	default:
@@ -134,7 +134,7 @@ func drawSessionOp(t *rapid.T, txn *znode.Txn) {
 func about(owner, timeout, term uint64, reason, watch byte) []byte {
 	k := key(1)
 	b := k[:]
-	for _, n := range []uint64{owner, timeout, term} {
+	for _, n := range []uint64{owner, timeout, term, 0} {
 		for ; n >= 0x80; n >>= 7 {
 			b = append(b, byte(n)|0x80)
 		}
@@ -220,7 +220,7 @@ func TestHandMadeSessionCommands(t *testing.T) {
 
 		{"a create about a session", false, anns(op{kind: 1, flags: s, path: "/a", rest: add.rest})},
 		{"a check about a session", false, nobodys(op{kind: 5, flags: s, path: "/a", rest: add.rest})},
-		{"cut short about a session", false, anns(says(add, add.rest[:36]))},
+		{"cut short about a session", false, anns(says(add, add.rest[:37]))},
 	} {
 		if err := new(Command).Decode(tt.bytes); (err == nil) != tt.ok {
 			t.Errorf("%s: %v", tt.name, err)

@@ -24,6 +24,14 @@ func (m *Machine) countOf(o Owner) *counts {
 // Lives says whether a session of that name is alive.
 func (m *Machine) Lives(o Owner) bool { return m.sessions.Get(o) != nil }
 
+// use notes that the session of the transaction changed something.
+func (m *Machine) use(z Zxid) *Session {
+	s := *m.session
+	s.Used = z
+	m.changeSessions().live.Set(&s)
+	return &s
+}
+
 // openSession answers with the session in the result.
 func (m *Machine) openSession(op *Op, z Zxid) OpResult {
 	k := op.Session.Key
@@ -35,7 +43,7 @@ func (m *Machine) openSession(op *Op, z Zxid) OpResult {
 	}
 	t := m.changeSessions()
 	t.forget(m.now - TombstoneTime)
-	s := &Session{Key: k, Owner: Owner(z), Timeout: op.Session.Timeout, Opened: m.now}
+	s := &Session{Key: k, Owner: Owner(z), Timeout: op.Session.Timeout, Opened: m.now, Used: z}
 	t.open(s)
 	return OpResult{Session: s}
 }
@@ -50,8 +58,11 @@ func (m *Machine) closeSession(op *Op, z Zxid) OpResult {
 	if so.Owner != 0 {
 		s = m.sessions.Get(so.Owner)
 	}
-	if s == nil {
+	switch {
+	case s == nil:
 		return refused(SessionExpired, Root, nil)
+	case so.Term != 0 && s.Used > so.Used:
+		return refused(SessionUsed, Root, nil)
 	}
 	t := m.changeSessions()
 	var watches []*Watch

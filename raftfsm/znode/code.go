@@ -16,14 +16,16 @@ const (
 	SessionExpired
 	NoWatch
 	QuotaExceeded
-	StaleTerm // what a leader decided came too late: its term was over
-	codes     // how many there are
+	StaleTerm   // what a leader decided came too late: its term was over
+	SessionUsed // the session was used since its leader judged it
+	codes       // how many there are
 )
 
 var codeNames = [codes]string{
 	OK: "ok", RolledBack: "rolled_back", BadArguments: "bad_arguments", NoNode: "no_node", NodeExists: "node_exists",
 	BadVersion: "bad_version", NotEmpty: "not_empty", NoChildrenForEphemerals: "no_children_for_ephemerals",
 	SessionExpired: "session_expired", NoWatch: "no_watch", QuotaExceeded: "quota_exceeded", StaleTerm: "stale_term",
+	SessionUsed: "session_used",
 }
 
 func (c Code) String() string {

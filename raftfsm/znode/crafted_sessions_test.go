@@ -41,7 +41,7 @@ func (p parts) bytes() []byte {
 
 func live(name string, owner, timeout, opened uint64) []byte {
 	k := key(name)
-	return appendNums(k[:], owner, timeout, opened)
+	return appendNums(k[:], owner, timeout, opened, owner)
 }
 
 func dead(name string, owner, reason, zxid, time uint64) []byte {

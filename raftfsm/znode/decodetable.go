@@ -38,11 +38,12 @@ func (d *decoder) live(newest Zxid, now int64) error {
 		if err != nil {
 			return err
 		}
-		s := &Session{Key: k, Owner: Owner(d.num()), Timeout: int64(d.num()), Opened: int64(d.num())}
+		s := &Session{Key: k, Owner: Owner(d.num()), Timeout: int64(d.num()), Opened: int64(d.num()), Used: Zxid(d.num())}
 		if d.bad != nil {
 			return d.bad
 		}
-		if !d.fresh(k, s.Owner, newest) || s.Owner <= last || s.Timeout <= 0 || s.Timeout > MaxSessionTimeout || s.Opened < 0 || s.Opened > now {
+		if !d.fresh(k, s.Owner, newest) || s.Owner <= last || s.Timeout <= 0 || s.Timeout > MaxSessionTimeout || s.Opened < 0 || s.Opened > now ||
+			Zxid(s.Owner) > s.Used || s.Used > newest {
 			return corrupt("session %s cannot be", s.Owner)
 		}
 		d.sessions.open(s)

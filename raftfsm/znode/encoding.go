@@ -128,7 +128,7 @@ func (e *encoder) sessions(s *Sessions) {
 	e.num(uint64(s.live.Len()))
 	s.live.Scan(func(n *Session) bool {
 		e.write(n.Key[:])
-		e.write(appendNums(e.buf[:0], uint64(n.Owner), uint64(n.Timeout), uint64(n.Opened)))
+		e.write(appendNums(e.buf[:0], uint64(n.Owner), uint64(n.Timeout), uint64(n.Opened), uint64(n.Used)))
 		return e.err == nil
 	})
 	e.num(uint64(len(s.endings)))

@@ -99,6 +99,9 @@ func (m *Machine) Apply(txn *Txn) *Result {
 	}
 	if m.dirty {
 		m.zxid, m.time = z, m.now
+		if m.session != nil {
+			r.Session = m.use(z)
+		}
 		m.tell(z)
 		clear(m.undo) // or it would keep replaced znodes alive
 		clear(m.events)

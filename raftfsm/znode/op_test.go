@@ -41,7 +41,7 @@ func TestModes(t *testing.T) {
 func TestNumbersAndNamesAreFixed(t *testing.T) {
 	for i, want := range []string{
 		"ok", "rolled_back", "bad_arguments", "no_node", "node_exists", "bad_version", "not_empty",
-		"no_children_for_ephemerals", "session_expired", "no_watch", "quota_exceeded", "stale_term", "unknown",
+		"no_children_for_ephemerals", "session_expired", "no_watch", "quota_exceeded", "stale_term", "session_used", "unknown",
 	} {
 		if got := Code(i).String(); got != want {
 			t.Errorf("code %d is called %s, want %s", i, got, want)
@@ -128,7 +128,7 @@ func TestValidateOfSessions(t *testing.T) {
 		{"close for an unknown reason", false, nobodys(with(end, func(s *SessionOp) { s.Reason = reasons }))},
 		{"close by two names", false, nobodys(with(end, func(s *SessionOp) { s.Owner = 1 }))},
 		{"kill", true, nobodys(KillSessionOp(7))},
-		{"expire", true, nobodys(ExpireSessionOp(7, 1))},
+		{"expire", true, nobodys(ExpireSessionOp(7, 7, 1))},
 		{"watch", true, anns(add)},
 		{"watch of nobody", false, nobodys(add)},
 		{"watch of any mode", false, anns(AddWatchOp(a, AnyWatch))},
@@ -168,7 +168,7 @@ func TestGrows(t *testing.T) {
 		{[]Op{OpenSessionOp(key("ann"), 1000)}, true},
 		{[]Op{watch("/a", DataWatch)}, true},
 		{[]Op{CloseSessionOp(key("ann"))}, false},
-		{[]Op{ExpireSessionOp(7, 1)}, false},
+		{[]Op{ExpireSessionOp(7, 7, 1)}, false},
 		{[]Op{unwatch("/a", DataWatch)}, false},
 	} {
 		if got := transaction(tt.ops).Grows(); got != tt.want {

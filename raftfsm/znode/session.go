@@ -32,6 +32,8 @@ type Session struct {
 	Owner   Owner
 	Timeout int64 // ms without renewal after which the session may be ended
 	Opened  int64 // ms since the Unix epoch
+	// Used is the zxid of the last transaction by which the session changed anything, at first that of its opening.
+	Used Zxid
 }
 
 // Reason is why a session ended.
@@ -77,6 +79,9 @@ type SessionOp struct {
 	// Term, of CloseSession: unless 0, the op is refused with StaleTerm in an entry of another term. An expiry is judged by
 	// one leader and must not be carried out under the next, who has granted the session its timeout again.
 	Term uint64
+	// Used, of CloseSession with a Term, is the session's as that leader knew it: if the session was used since, the op is
+	// refused with SessionUsed. Such a transaction is a renewal that was acknowledged.
+	Used Zxid
 	// Watch is which kind of watch, of AddWatch and RemoveWatch.
 	Watch WatchMode
 }
@@ -96,9 +101,10 @@ func KillSessionOp(o Owner) Op {
 	return Op{Kind: CloseSession, Session: &SessionOp{Owner: o, Reason: Killed}}
 }
 
-// ExpireSessionOp ends a session that was not renewed, unless the term is over; it must be alone in its transaction.
-func ExpireSessionOp(o Owner, term uint64) Op {
-	return Op{Kind: CloseSession, Session: &SessionOp{Owner: o, Reason: Expired, Term: term}}
+// ExpireSessionOp ends a session that was not renewed, unless the term is over or the session was used after a zxid; it
+// must be alone in its transaction.
+func ExpireSessionOp(o Owner, used Zxid, term uint64) Op {
+	return Op{Kind: CloseSession, Session: &SessionOp{Owner: o, Reason: Expired, Used: used, Term: term}}
 }
 
 // AddWatchOp sets a watch of the transaction's session and reads what it is about; it must be alone in its transaction.

@@ -10,7 +10,7 @@ func TestASessionFromBeginToEnd(t *testing.T) {
 	r.do(create("/a"))
 	res := r.at(1000).Apply(transaction([]Op{OpenSessionOp(key("ann"), 5000)}))
 	s := res.Ops[0].Session
-	if res.Code != OK || s == nil || *s != (Session{Key: key("ann"), Owner: 2, Timeout: 5000, Opened: 1000}) {
+	if res.Code != OK || s == nil || *s != (Session{Key: key("ann"), Owner: 2, Timeout: 5000, Opened: 1000, Used: 2}) {
 		t.Fatalf("opening ended with %s and %+v", res.Code, s)
 	}
 	if r.Zxid() != 2 || s.Owner.String() != "s2" {
@@ -23,7 +23,7 @@ func TestASessionFromBeginToEnd(t *testing.T) {
 	r.wantEvents()
 
 	t.Log("its transactions say whose they are, others do not")
-	if res := r.by("ann", set("/a", "x")); res.Session != s {
+	if res := r.by("ann", set("/a", "x")); res.Session == nil || res.Session.Owner != s.Owner || res.Session.Used != 3 {
 		t.Errorf("a transaction of the session belongs to %+v", res.Session)
 	}
 	if res := r.do(set("/a", "y")); res.Session != nil {
@@ -32,7 +32,7 @@ func TestASessionFromBeginToEnd(t *testing.T) {
 
 	t.Log("it is closed")
 	res = r.at(2000).do(CloseSessionOp(key("ann")))
-	if res.Zxid != 5 || res.Ops[0].Session != s || r.Lives(2) {
+	if res.Zxid != 5 || res.Ops[0].Session == nil || res.Ops[0].Session.Owner != 2 || r.Lives(2) {
 		t.Errorf("closing ended at zxid %d with %+v", res.Zxid, res.Ops[0].Session)
 	}
 	r.wantEvents("SessionEnded closed")
@@ -55,7 +55,7 @@ func TestHowSessionsEnd(t *testing.T) {
 	}{
 		{"by its key", func(Owner) Op { return CloseSessionOp(key("ann")) }, Closed},
 		{"by its name", KillSessionOp, Killed},
-		{"by its leader", func(o Owner) Op { return ExpireSessionOp(o, 7) }, Expired},
+		{"by its leader", func(o Owner) Op { return ExpireSessionOp(o, 99, 7) }, Expired},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t)
@@ -93,16 +93,42 @@ func TestExpiryIsBoundToItsTerm(t *testing.T) {
 	o := r.open("ann")
 	for _, term := range []uint64{1, 2, 4} {
 		r.Advance(0, term)
-		r.refusesTo(StaleTerm, 0, transaction([]Op{ExpireSessionOp(o, 3)}))
+		r.refusesTo(StaleTerm, 0, transaction([]Op{ExpireSessionOp(o, 99, 3)}))
 	}
 	r.Advance(0, 4)
-	r.refusesTo(StaleTerm, 0, transaction([]Op{ExpireSessionOp(99, 3)})) // the term comes first
+	r.refusesTo(StaleTerm, 0, transaction([]Op{ExpireSessionOp(99, 99, 3)})) // the term comes first
 	r.Advance(0, 3)
-	r.do(ExpireSessionOp(o, 3))
+	r.do(ExpireSessionOp(o, 99, 3))
 	if r.Lives(o) {
 		t.Error("it lives on")
 	}
-	r.refusesTo(SessionExpired, 0, transaction([]Op{ExpireSessionOp(o, 3)}))
+	r.refusesTo(SessionExpired, 0, transaction([]Op{ExpireSessionOp(o, 99, 3)}))
+}
+
+// A transaction that overtakes an expiry has renewed the session. One that changed nothing has not: members that were sent
+// a snapshot would not know of it.
+func TestExpiryOfASessionThatWasUsed(t *testing.T) {
+	r := newRig(t)
+	o := r.open("ann")
+	seen := r.Zxid()
+	r.do(create("/a"))
+	if res := r.by("ann", check("/a")); res.Code != OK {
+		t.Fatal(res.Code)
+	}
+	judged := ExpireSessionOp(o, seen, 1)
+	r.Advance(0, 1)
+	r.by("ann", fleeting("/e"))
+	r.refusesTo(SessionUsed, 0, transaction([]Op{judged}))
+	r.Machine = FromState(decode(t, r.encoded()))
+	r.Advance(0, 1)
+	r.refusesTo(SessionUsed, 0, transaction([]Op{judged}))
+	if !r.Lives(o) || !r.has("/e") {
+		t.Error("the session or its ephemeral is gone")
+	}
+	r.do(ExpireSessionOp(o, r.Zxid(), 1))
+	if r.Lives(o) || r.has("/e") {
+		t.Error("the session or its ephemeral is left")
+	}
 }
 
 // An ended session never acts: nothing of what it asks happens, whatever it is, and the first op says why.

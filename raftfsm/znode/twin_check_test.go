@@ -106,6 +106,6 @@ func TestMachineAgreesWithTwin(t *testing.T) {
 			}
 		}
 	})
-	met.want(t, 5, "ok", "session_expired", "no_node", "node_exists", "bad_version", "no_children_for_ephemerals", "no_watch", "not_empty", "stale_term",
+	met.want(t, 5, "ok", "session_expired", "no_node", "node_exists", "bad_version", "no_children_for_ephemerals", "no_watch", "not_empty", "stale_term", "session_used",
 		"open_session", "close_session", "add_watch", "remove_watch", "told", "ephemerals that went")
 }

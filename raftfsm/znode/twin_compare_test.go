@@ -99,7 +99,7 @@ func compareSessions(t *rapid.T, s *Sessions, tw *twin) {
 	for k, want := range tw.sessions {
 		o := Owner(want.owner)
 		got := s.ByKey(k)
-		if got == nil || *got != (Session{k, o, want.timeout, want.opened}) || s.Get(o) != got || s.EndedByKey(k) != nil {
+		if got == nil || *got != (Session{k, o, want.timeout, want.opened, Zxid(want.used)}) || s.Get(o) != got || s.EndedByKey(k) != nil {
 			t.Fatalf("session %s is %+v, with the twin %+v", o, got, want)
 		}
 		if got, want := pathsOf(s, o), tw.ephemerals(want.owner); !slices.Equal(got, want) {

@@ -128,13 +128,19 @@ func drawEnd(t *rapid.T, tw *twin) Op {
 		owners = append(owners, e.owner)
 	}
 	o := Owner(rapid.SampledFrom(owners).Draw(t, "owner"))
-	switch rapid.IntRange(0, 2).Draw(t, "end") {
+	switch rapid.IntRange(0, 4).Draw(t, "end") {
 	case 0:
 		return CloseSessionOp(drawKey(t))
 	case 1:
 		return KillSessionOp(o)
 	}
-	return ExpireSessionOp(o, uint64(rapid.IntRange(1, 2).Draw(t, "term")))
+	used := Zxid(rapid.SampledFrom([]int{0, 0, 0, 1, 2}).Draw(t, "slack"))
+	for _, s := range tw.sessions {
+		if Owner(s.owner) == o {
+			used += Zxid(max(s.used-1, 0))
+		}
+	}
+	return ExpireSessionOp(o, used, uint64(rapid.IntRange(1, 2).Draw(t, "term")))
 }
 
 func drawTxn(t *rapid.T, tw *twin) *Txn {

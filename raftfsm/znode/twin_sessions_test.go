@@ -11,7 +11,7 @@ import (
 // The twin's sessions, watches and events: a map, and lists that are walked from end to end.
 type (
 	twinSession struct {
-		owner, timeout, opened int64
+		owner, timeout, opened, used int64
 	}
 	twinEnd struct {
 		key               SessionKey
@@ -66,7 +66,7 @@ func (t *twin) openSession(key SessionKey, timeout int64) twinResult {
 		return twinResult{code: "bad_arguments", at: "/"}
 	}
 	t.forgetEnds()
-	t.sessions[key] = twinSession{owner: t.zxid, timeout: timeout, opened: t.time}
+	t.sessions[key] = twinSession{owner: t.zxid, timeout: timeout, opened: t.time, used: t.zxid}
 	t.changes = true
 	return twinResult{code: "ok", session: t.zxid}
 }
@@ -83,6 +83,9 @@ func (t *twin) closeSession(so *SessionOp) twinResult {
 	for key, s := range t.sessions {
 		if so.Owner != 0 && int64(so.Owner) != s.owner || so.Owner == 0 && so.Key != key {
 			continue
+		}
+		if so.Term != 0 && s.used > int64(so.Used) {
+			return twinResult{code: "session_used", at: "/"}
 		}
 		reason := twinReasons[so.Reason]
 		t.watches = slices.DeleteFunc(t.watches, func(w twinWatch) bool { return w.owner == s.owner })

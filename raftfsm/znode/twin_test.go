@@ -136,6 +136,11 @@ func (t *twin) apply(txn *Txn) (results []twinResult, code string, failed int) {
 		}
 	}
 	if tried.changes {
+		if txn.Session != nil {
+			s := tried.sessions[*txn.Session]
+			s.used = tried.zxid
+			tried.sessions[*txn.Session] = s
+		}
 		tried.tell()
 		*t = *tried
 	}
