@@ -44,6 +44,13 @@ func live(name string, owner, timeout, opened uint64) []byte {
 	return appendNums(k[:], owner, timeout, opened, owner)
 }
 
+// lastUsed is the live session, used at a zxid below 128.
+func lastUsed(live []byte, zxid byte) []byte {
+	b := bytes.Clone(live)
+	b[len(b)-1] = zxid
+	return b
+}
+
 func dead(name string, owner, reason, zxid, time uint64) []byte {
 	k := key(name)
 	return appendNums(k[:], owner, reason, zxid, time)
@@ -98,6 +105,10 @@ func TestCraftedSessions(t *testing.T) {
 		{"without a timeout", false, parts{live: [][]byte{live("ann", 2, 0, 7)}}},
 		{"with a timeout too long", false, parts{live: [][]byte{live("ann", 2, MaxSessionTimeout+1, 7)}}},
 		{"with a timeout below 0", false, parts{live: [][]byte{live("ann", 2, math.MaxUint64, 7)}}},
+
+		{"used last", true, parts{live: [][]byte{lastUsed(ann, 9)}}},
+		{"used in the future", false, parts{live: [][]byte{lastUsed(ann, 10)}}},
+		{"used before it was opened", false, parts{live: [][]byte{lastUsed(ann, 1)}}},
 
 		{"ended", true, parts{live: [][]byte{ann}, ended: [][]byte{dead("cid", 1, 3, 5, 7), dead("bob", 3, 1, 6, 7)}}},
 		{"ended out of order", false, parts{ended: [][]byte{dead("bob", 3, 1, 6, 7), dead("cid", 1, 3, 5, 7)}}},
