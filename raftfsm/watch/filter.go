@@ -75,6 +75,10 @@ func (f *Filter) has(p znode.Path) bool {
 	return ok
 }
 
+// maxDetached bounds the paths, in bytes, that are copied for one message of one subscription. What has more keeps a part of
+// the history alive until it is sent: copies would be megabytes for each of the streams that catch up on a large record.
+const maxDetached = 4 << 10
+
 // message is what a tidy filter wants of a record, nil if nothing.
 func (f *Filter) message(r *znode.Record) *Message {
 	var events []znode.Event
@@ -86,17 +90,26 @@ func (f *Filter) message(r *znode.Record) *Message {
 			return 1
 		})
 		for ; i < len(r.Told) && r.Told[i].Owner == f.Session; i++ {
-			events = append(events, detached(r.Events[r.Told[i].Event]))
+			events = append(events, r.Events[r.Told[i].Event])
 		}
 	} else {
 		for i := range r.Events {
 			if f.wants(&r.Events[i]) {
-				events = append(events, detached(r.Events[i]))
+				events = append(events, r.Events[i])
 			}
 		}
 	}
 	if events == nil {
 		return nil
+	}
+	size := 0
+	for i := range events {
+		size += len(events[i].Path.String())
+	}
+	if size <= maxDetached {
+		for i := range events {
+			events[i] = detached(events[i])
+		}
 	}
 	return &Message{Zxid: r.Zxid, Events: events}
 }

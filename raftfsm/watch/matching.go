@@ -38,6 +38,16 @@ type growth struct {
 	event int
 }
 
+// maxSets bounds the sets of a record. Whoever wants one more reads the record from the history, as do those for whom a
+// message is left to be made when MaxPendingBytes of them are made.
+const maxSets = 1 << 17
+
+// maxSetsKept bounds the room of matching.sets that is kept from record to record.
+const maxSetsKept = 1 << 12
+
+// tooMany stands for a set that there is no room for.
+const tooMany = -1
+
 // maxGrownKept bounds the room of matching.grown that is kept from record to record: clearing a map takes as long as it
 // ever was large.
 const maxGrownKept = 64
@@ -50,12 +60,12 @@ func (m *matching) add(s *Subscription, event int) {
 		s.slot = len(m.found)
 		m.found = append(m.found, match{sub: s, last: -1})
 	}
-	if f := &m.found[s.slot]; f.last != event {
+	if f := &m.found[s.slot]; f.last != event && f.set != tooMany {
 		f.last, f.set = event, m.grow(f.set, event)
 	}
 }
 
-// grow is the set that has the event too.
+// grow is the set that has the event too, or tooMany.
 func (m *matching) grow(from int32, event int) int32 {
 	s := &m.sets[from]
 	if s.next != 0 && s.nextEvent == event {
@@ -64,6 +74,9 @@ func (m *matching) grow(from int32, event int) int32 {
 	g := growth{from, event}
 	if to, ok := m.grown[g]; ok {
 		return to
+	}
+	if len(m.sets) >= maxSets {
+		return tooMany
 	}
 	to := int32(len(m.sets))
 	if s.next == 0 {
@@ -78,18 +91,30 @@ func (m *matching) grow(from int32, event int) int32 {
 // deliver offers every subscription its message, and makes room for the next record.
 func (m *matching) deliver(r *znode.Record, kept *encodings) {
 	for i := range m.found {
-		m.sets[m.found[i].set].wanted++
+		if set := m.found[i].set; set != tooMany {
+			m.sets[set].wanted++
+		}
 	}
+	made := int64(0)
 	for i := range m.found {
-		s := &m.sets[m.found[i].set]
+		f := &m.found[i]
+		if f.set == tooMany || m.sets[f.set].message == nil && made > MaxPendingBytes {
+			f.sub.miss(r.Zxid)
+			continue
+		}
+		s := &m.sets[f.set]
 		if s.message == nil {
 			s.message = m.message(s, r, kept)
+			made += s.message.size()
 		}
-		m.found[i].sub.offer(s.message)
+		f.sub.offer(s.message)
 	}
 	clear(m.found) // or it would keep closed subscriptions alive
 	clear(m.sets)
 	m.found, m.sets = m.found[:0], m.sets[:1]
+	if cap(m.sets) > maxSetsKept {
+		m.sets = make([]set, 1)
+	}
 	if len(m.grown) > maxGrownKept {
 		m.grown = make(map[growth]int32)
 	}

@@ -154,25 +154,32 @@ func (s *Subscription) Close() {
 
 // offer is the hub's: a message that is for s.
 func (s *Subscription) offer(m *Message) {
-	if s.accept(m) {
+	if s.accept(m.Zxid, m) {
 		poke(s.ready) // without the lock, which whoever is woken wants
 	}
 }
 
+// miss is the hub's: there is no room to make the message of a transaction that is for s.
+func (s *Subscription) miss(z znode.Zxid) {
+	if s.accept(z, nil) {
+		poke(s.ready)
+	}
+}
+
 // accept says whether Ready must tell of it.
-func (s *Subscription) accept(m *Message) bool {
+func (s *Subscription) accept(z znode.Zxid, m *Message) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case m.Zxid <= s.from:
+	case z <= s.from:
 		return false
 	case s.behind:
-		s.missed = m.Zxid
+		s.missed = z
 		return false
-	case len(s.pending) >= MaxPending || !s.hub.enqueue(m):
-		s.behind, s.from, s.missed = true, m.Zxid-1, m.Zxid
+	case m == nil || len(s.pending) >= MaxPending || !s.hub.enqueue(m):
+		s.behind, s.from, s.missed = true, z-1, z
 	default:
-		s.pending, s.from = append(s.pending, m), m.Zxid
+		s.pending, s.from = append(s.pending, m), z
 	}
 	return true
 }
