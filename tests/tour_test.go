@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -76,6 +77,11 @@ func TestTheTourInTheReadme(t *testing.T) {
 	}
 	clone := filepath.Join(t.TempDir(), "holt")
 	copySources(t, bin.Root, clone)
+	build := exec.Command("go", "build", "-o", os.DevNull, "./cmd/holt")
+	build.Dir = clone
+	if out, err := build.CombinedOutput(); err != nil { // the tour would wait for its server for long
+		t.Fatalf("building holt: %v\n%s", err, out)
+	}
 
 	var script strings.Builder
 	script.WriteString("exec 2>&1\n")
