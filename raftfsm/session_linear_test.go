@@ -36,15 +36,16 @@ type tenant struct {
 
 // live opens the session and is heard of through random members until quiet, or forever ends, or it is told that the
 // session is over.
-func (n *tenant) live(c *served, quiet <-chan time.Time, forever <-chan struct{}) {
+func (n *tenant) live(c *served, quiet time.Time, forever <-chan struct{}) {
 	n.enter(c, forever)
 	for n.owner != 0 && n.told == 0 {
-		select {
-		case <-quiet:
+		if time.Now().After(quiet) {
 			if n.rng.IntN(8) == 0 {
 				n.close(c)
 			}
 			return
+		}
+		select {
 		case <-forever:
 			return
 		case <-time.After(n.timeout * time.Duration(2+n.rng.IntN(4)) / 10):
@@ -150,9 +151,9 @@ func manyLive(t *testing.T, c *served, seed uint64) {
 		n := &tenant{rng: rand.New(rand.NewPCG(seed, uint64(100+k)))}
 		n.timeout = manyTimeout + time.Duration(n.rng.IntN(int(2*manyTimeout/time.Millisecond)))*time.Millisecond
 		all[k] = n
-		var quiet <-chan time.Time
-		if k%2 == 1 { // the even ones stay for good
-			quiet = time.After(time.Duration(n.rng.Int64N(int64(manyTrouble))))
+		quiet := time.Now().Add(time.Hour) // the even ones stay for good
+		if k%2 == 1 {
+			quiet = time.Now().Add(time.Duration(n.rng.Int64N(int64(manyTrouble))))
 		}
 		wg.Go(func() { n.live(c, quiet, forever) })
 	}

@@ -110,8 +110,9 @@ func (s *standing) begin(i int, f properties.Filter, from znode.Zxid, resets int
 		s.t.Fatal(err)
 	}
 	rec.Resume(from, s.c.Name(i))
+	never := time.Now().Add(time.Hour)
 	return func() {
-		s.readers.Go(func() { s.carry(rec, rand.New(rand.NewPCG(1, 1)), sub, false, nil, nil) })
+		s.readers.Go(func() { s.carry(rec, rand.New(rand.NewPCG(1, 1)), sub, false, never, never) })
 	}
 }
 

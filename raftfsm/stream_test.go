@@ -86,32 +86,27 @@ func (r *reading) readMany(rng *rand.Rand, slow bool) {
 
 // read follows a stream from one position for that long, or to the end: on one member, then on another, wherever it is up.
 func (r *reading) read(rec *properties.Recording, rng *rand.Rand, from znode.Zxid, slow bool, long time.Duration) {
-	over := time.After(long)
-	for {
+	for over := time.Now().Add(long); time.Now().Before(over); time.Sleep(5 * time.Millisecond) {
 		i := rng.IntN(r.c.Len())
 		if hub := r.c.hubs[i].Load(); hub != nil {
 			if sub, err := hub.Subscribe(watch.Filter(rec.Filter), from); err == nil {
 				rec.Resume(from, r.c.Name(i))
-				cut := time.After(time.Duration(20+rng.IntN(3000)) * time.Millisecond)
+				cut := time.Now().Add(time.Duration(20+rng.IntN(3000)) * time.Millisecond)
 				if r.carry(rec, rng, sub, slow, cut, over) {
 					return
 				}
 				from = rec.Position()
 			}
 		}
-		select {
-		case <-over:
-			return
-		case <-time.After(5 * time.Millisecond):
-		}
 	}
 }
 
 // carry follows a subscription until it is cut off, and says whether that is all that was to be read.
-func (r *reading) carry(rec *properties.Recording, rng *rand.Rand, sub *watch.Subscription, slow bool, cut, over <-chan time.Time) bool {
+//
+// The times are no channels: under the race detector, Go 1.26 can crash where goroutines of one bubble find at the same time
+// that timers have fired on which nobody waited.
+func (r *reading) carry(rec *properties.Recording, rng *rand.Rand, sub *watch.Subscription, slow bool, cut, over time.Time) bool {
 	defer sub.Close()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
 	reason := properties.ReasonHistory
 	buf := make([]*watch.Message, 16)
 	for {
@@ -129,24 +124,23 @@ func (r *reading) carry(rec *properties.Recording, rng *rand.Rand, sub *watch.Su
 		}
 		reason = properties.ReasonLagged
 		sub.Sent(upTo)
-		if all {
-			return true
-		}
 		if slow && end == 0 {
 			time.Sleep(time.Duration(rng.IntN(400)) * time.Millisecond)
 		}
+		switch now := time.Now(); {
+		case all || now.After(over):
+			return true
+		case end == 0 && now.After(cut):
+			return false
+		}
+		look := time.NewTimer(50 * time.Millisecond)
 		select {
 		case <-sub.Done():
 			return false
-		case <-cut:
-			if r.end.Load() == 0 {
-				return false
-			}
-		case <-over:
-			return true
 		case <-sub.Ready():
-		case <-tick.C:
+		case <-look.C:
 		}
+		look.Stop()
 	}
 }
 
