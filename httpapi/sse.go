@@ -155,13 +155,13 @@ func appendEventData(b []byte, n *znode.Node, z znode.Zxid) []byte {
 	return strconv.AppendInt(b, n.Version(), 10)
 }
 
-// messageBytes is how long the data makes appendMessage, or a little more.
+// messageBytes is how long appendMessage is with data, or a little more; now is nil without.
 func messageBytes(m *watch.Message, now *znode.State) int {
 	size := 0
 	for i := range m.Events {
 		e := &m.Events[i]
 		size += len(e.Path.String()) + eventBytes
-		if !hasData(e.Type) {
+		if now == nil || !hasData(e.Type) {
 			continue
 		}
 		if n := now.Tree.Get(e.Path); n != nil && n.Stat().Mzxid == m.Zxid {

@@ -20,15 +20,16 @@ const (
 	MaxWatchPaths = watch.MaxPaths
 	// MaxDumps bounds the streams that are sent the present state at once; more wait for their turn.
 	MaxDumps = 64
-	// MaxStreamBytes bounds the data that all streams together hold while it is on its way to their clients: what
-	// include=data adds to messages and states. A stream whose data has no room waits.
+	// MaxStreamBytes bounds the large blocks that all streams together hold while they are on their way to their clients:
+	// messages and states with data, and as much again messages without. A stream whose block has no room waits.
 	MaxStreamBytes = 64 << 20
 )
 
 // streaming is what all streams of an API share. The zero value is ready.
 type streaming struct {
-	dumps room // of MaxDumps
-	data  room // of MaxStreamBytes
+	dumps  room // of MaxDumps
+	data   room // of MaxStreamBytes, for what has data
+	events room // of MaxStreamBytes, for messages without
 }
 
 // wish is what the client of a stream asks for.

@@ -12,7 +12,7 @@ import (
 const (
 	// streamBatch is how many messages are taken and flushed together.
 	streamBatch = 32
-	// largeBytes is from where data counts against MaxStreamBytes.
+	// largeBytes is from where a block counts against MaxStreamBytes.
 	largeBytes = 16 << 10
 	// slowestRate, in bytes a second, is how fast a client must at least take what is larger than flushBytes, beyond the
 	// StreamWriteTimeout that it has for anything.
@@ -189,39 +189,55 @@ func (s *stream) tell(m *watch.Message) error {
 		return s.say(func(b []byte) []byte { return appendSessionEnd(b, m.Zxid, s.wish.filter.Session, e.Cause) })
 	}
 	s.done = s.wish.once
+	form := withoutData
 	if s.wish.data {
-		return s.tellData(m)
+		form = withData
 	}
-	return s.write(m.Encoded(withoutData, func() []byte { return appendMessage(nil, m, nil) }))
+	return s.encode(m, form)
 }
 
-// tellData is tell with the data of what was created and changed, as it is now.
-func (s *stream) tellData(m *watch.Message) error {
-	now, err := s.x.api.cfg.Reader.State()
+// encode sends a message in one of its forms.
+func (s *stream) encode(m *watch.Message, form int) error {
+	now, err := s.dataOf(form)
 	if err != nil {
-		return errEnding
+		return err
 	}
 	size := messageBytes(m, now)
 	if size <= largeBytes {
-		return s.write(m.Encoded(withData, func() []byte { return appendMessage(make([]byte, 0, size), m, now) }))
+		return s.write(m.Encoded(form, func() []byte { return appendMessage(make([]byte, 0, size), m, now) }))
 	}
-	return s.tellLarge(m, size)
+	return s.encodeLarge(m, size, form)
 }
 
-// tellLarge is tellData for data that has to wait for room. The state is not held while it waits.
-func (s *stream) tellLarge(m *watch.Message, size int) error {
+// dataOf is the state to take the data from that belongs to a form, nil if none does.
+func (s *stream) dataOf(form int) (*znode.State, error) {
+	if form == withoutData {
+		return nil, nil
+	}
+	now, err := s.x.api.cfg.Reader.State()
+	if err != nil {
+		return nil, errEnding
+	}
+	return now, nil
+}
+
+// encodeLarge is encode for what has to wait for room. The state is not held while it waits.
+func (s *stream) encodeLarge(m *watch.Message, size, form int) error {
 	room := &s.x.api.streaming.data
+	if form == withoutData {
+		room = &s.x.api.streaming.events // those who share a message share one form of it
+	}
 	place := room.ask(MaxStreamBytes, size, m)
 	defer room.giveBack(MaxStreamBytes, place)
 	if err := s.await(place.granted, "waiting for room for data"); err != nil {
 		return err
 	}
-	now, err := s.x.api.cfg.Reader.State()
+	now, err := s.dataOf(form)
 	if err != nil {
-		return errEnding
+		return err
 	}
 	return s.write(place.share.encoded(func() []byte {
-		return m.Encoded(withData, func() []byte { return appendMessage(make([]byte, 0, size), m, now) })
+		return m.Encoded(form, func() []byte { return appendMessage(make([]byte, 0, size), m, now) })
 	}))
 }
 

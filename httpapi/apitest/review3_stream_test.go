@@ -3,11 +3,14 @@ package apitest
 import (
 	"bufio"
 	"net/http"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"holt/httpapi"
+	"holt/raftfsm/znode"
 )
 
 // TestLiveAfterLagWithStates: a stream that lagged and was sent the states again is told of the next change at once, and not
@@ -46,5 +49,55 @@ func TestLiveAfterLagWithStates(t *testing.T) {
 			t.Errorf("the change was told after %v", took)
 		}
 		_ = conn.Close()
+	})
+}
+
+// TestRoomForLargeMessages: messages of megabytes, which clients do not read, are not made for all of them at once, even
+// without data.
+func TestRoomForLargeMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const clients = 20
+		w := newWorld(t, newPipes())
+		var big znode.Path
+		path := ""
+		for range 16 {
+			path += "/" + strings.Repeat("x", 250)
+			big = znode.MustPath(path)
+			w.run(nil, znode.CreateOp(big, "", znode.Persistent))
+		}
+		now, _ := w.State()
+		zxid := strconv.FormatUint(uint64(now.Zxid), 10)
+		var ops []znode.Op
+		for range znode.MaxTxnOps {
+			ops = append(ops, znode.SetOp(big, ""))
+		}
+		w.run(nil, ops...)
+		fit := httpapi.MaxStreamBytes / (znode.MaxTxnOps * len(path))
+		given, waiting := 0, 0
+		for range clients {
+			conn := w.rawWatch("/v1/watch?recursive=true&since=" + zxid)
+			defer conn.Close()
+			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for lines := bufio.NewReader(res.Body); ; {
+				line, err := lines.ReadString('\n')
+				if err != nil {
+					t.Fatal(err)
+				}
+				if strings.HasPrefix(line, ": waiting for room") {
+					waiting++
+					break
+				}
+				if strings.HasPrefix(line, "id: ") && !strings.HasPrefix(line, "id: "+zxid+"\n") {
+					given++
+					break
+				}
+			}
+		}
+		if given > fit || given == 0 || given+waiting != clients {
+			t.Errorf("%d messages are on their way, %d wait, there is room for %d at most", given, waiting, fit)
+		}
 	})
 }
