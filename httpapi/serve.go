@@ -205,9 +205,17 @@ func (x *exchange) setZxid(z znode.Zxid) {
 	x.Header()["Holt-Zxid"] = []string{strconv.FormatUint(uint64(z), 10)}
 }
 
+// ownZxid is where this member is. Its state is at hand; the whole status would be made for one number.
+func (a *API) ownZxid() znode.Zxid {
+	if s, err := a.cfg.Reader.State(); err == nil {
+		return s.Zxid
+	}
+	return a.cfg.Cluster.Status().Zxid // before it has caught up
+}
+
 // setOwnZxid is setZxid for answers that are not of any one state.
 func (x *exchange) setOwnZxid() {
-	x.setZxid(x.api.cfg.Cluster.Status().Zxid)
+	x.setZxid(x.api.ownZxid())
 }
 
 // writeJSON answers with a body that is known whole.
