@@ -14,6 +14,10 @@ const (
 	DefaultMaxSubscriptions = 20_000
 	// MaxPaths bounds the paths of one subscription.
 	MaxPaths = 1024
+	// MaxAllPaths is how many paths all subscriptions may have together before one of more than FewPaths is refused: each has
+	// a place in the index, of a hundred bytes and more.
+	MaxAllPaths = 1 << 20
+	FewPaths    = 16
 	// MaxPending bounds the queue of one subscription, in messages. Whoever has so many to take reads the rest from the
 	// history.
 	MaxPending = 64
@@ -108,6 +112,8 @@ func (h *Hub) Subscribe(f Filter, after znode.Zxid) (*Subscription, error) {
 	case h.closed:
 		return nil, ErrClosed
 	case h.index.n >= h.max:
+		return nil, ErrTooMany
+	case len(s.filter.Paths) > FewPaths && h.index.paths+len(s.filter.Paths) > MaxAllPaths:
 		return nil, ErrTooMany
 	}
 	h.index.add(s)

@@ -12,6 +12,7 @@ type index struct {
 	below   map[string][]*Subscription      // by path: those of the path and all below it
 	session map[znode.Owner][]*Subscription // of what is told to a session
 	n       int
+	paths   int // of all subscriptions
 }
 
 func newIndex() index {
@@ -28,9 +29,10 @@ func (x *index) add(s *Subscription) {
 		x.session[s.filter.Session] = append(x.session[s.filter.Session], s)
 		return
 	}
-	paths := x.paths(s)
+	x.paths += len(s.filter.Paths)
+	by := x.by(s)
 	for _, p := range s.filter.Paths {
-		paths[p.String()] = append(paths[p.String()], s)
+		by[p.String()] = append(by[p.String()], s)
 	}
 }
 
@@ -40,13 +42,15 @@ func (x *index) remove(s *Subscription) {
 		without(x.session, s.filter.Session, s)
 		return
 	}
-	paths := x.paths(s)
+	x.paths -= len(s.filter.Paths)
+	by := x.by(s)
 	for _, p := range s.filter.Paths {
-		without(paths, p.String(), s)
+		without(by, p.String(), s)
 	}
 }
 
-func (x *index) paths(s *Subscription) map[string][]*Subscription {
+// by is where the paths of a subscription are.
+func (x *index) by(s *Subscription) map[string][]*Subscription {
 	if s.filter.Recursive {
 		return x.below
 	}

@@ -109,3 +109,27 @@ func TestManyLargeMessages(t *testing.T) {
 		})
 	}
 }
+
+// TestAllPaths: what subscriptions have in the index is bounded by their paths, not by their number alone. Those of few
+// paths are bounded by that.
+func TestAllPaths(t *testing.T) {
+	r := newRig(t)
+	names := make([]string, MaxPaths)
+	for i := range names {
+		names[i] = fmt.Sprintf("/%d", i)
+	}
+	f := Filter{Paths: paths(names...), Data: true}
+	var subs []*Subscription
+	for range MaxAllPaths / MaxPaths {
+		subs = append(subs, r.subscribe(f, 0))
+	}
+	more := f
+	more.Paths = f.Paths[:FewPaths+1]
+	if _, err := r.hub.Subscribe(more, 0); err != ErrTooMany {
+		t.Errorf("one more: %v", err)
+	}
+	r.subscribe(Filter{Session: 1}, 0)
+	r.subscribe(Filter{Paths: f.Paths[:FewPaths], Data: true}, 0).Close() // they are not locked out
+	subs[0].Close()
+	r.subscribe(f, 0)
+}
