@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"cmp"
 	"strings"
+	"time"
 
 	"holt/raftfsm/znode"
 )
@@ -70,7 +72,7 @@ func (d *dump) addOne(n *znode.Node) error {
 
 // addLarge is addOne for data that has to wait for room.
 func (d *dump) addLarge(n *znode.Node) error {
-	if err := d.write(); err != nil {
+	if err := cmp.Or(d.write(), d.mayGoOn()); err != nil {
 		return err
 	}
 	size := valueBytes(n.Data()) + len(n.Path().String()) + stateBytes
@@ -86,10 +88,22 @@ func (d *dump) addLarge(n *znode.Node) error {
 // stateBytes is about what a state has besides path and data.
 const stateBytes = 400
 
+// mayGoOn ends a dump with the stream: a client that takes little at a time must not keep its turn for longer than that, nor
+// hold up a member that stops.
+func (d *dump) mayGoOn() error {
+	if d.ending() || !time.Now().Before(d.dies) {
+		return errEnding
+	}
+	return nil
+}
+
 // write writes what is gathered.
 func (d *dump) write() error {
 	if len(d.b) == 0 {
 		return nil
+	}
+	if err := d.mayGoOn(); err != nil {
+		return err
 	}
 	err := d.stream.write(d.b)
 	d.b = d.b[:0]

@@ -101,3 +101,44 @@ func TestRoomForLargeMessages(t *testing.T) {
 		}
 	})
 }
+
+// TestDumpsEnd: a client that takes the present state slowly has no longer for it than a stream lasts, or the member serves.
+func TestDumpsEnd(t *testing.T) {
+	for name, data := range map[string]string{"small": "", "large": strings.Repeat("x", 20_000)} {
+		for _, stops := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, newPipes(), func(c *httpapi.Config) { c.StreamLife = 2 * time.Minute })
+				w.do("create /a")
+				const znodes = 300
+				for i := range znodes {
+					p := znode.MustPath("/a/" + strconv.Itoa(i) + strings.Repeat("-", 2000))
+					w.run(nil, znode.CreateOp(p, data, znode.Persistent))
+				}
+				conn := w.rawWatch("/v1/watch?recursive=true&initial=true&include=data")
+				defer conn.Close()
+				res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if stops {
+					w.api.EndStreams()
+				}
+				e := &eventReader{r: bufio.NewReader(res.Body)}
+				states := 0
+				for ; ; states++ {
+					next, err := e.next()
+					if err != nil {
+						break
+					}
+					if next.name != "state" {
+						t.Fatalf("%s: after %d znodes came %s", name, states, next)
+					}
+					time.Sleep(time.Second)
+				}
+				if states >= znodes {
+					t.Errorf("%s: all %d came", name, states)
+				}
+			})
+		}
+	}
+}
