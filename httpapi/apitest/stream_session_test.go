@@ -128,7 +128,7 @@ func TestSessionStreamAndHistory(t *testing.T) {
 		w.forget()
 		synctest.Wait()
 		readUntil(t, stuck, `"reason":"lagged","events":[]}`)
-		readUntil(t, stuck, fmt.Sprintf("event: session\nid: "))
+		readUntil(t, stuck, "event: session\nid: ")
 		readUntil(t, stuck, fmt.Sprintf(`"owner":"%s","state":"closed"}`, owner))
 		readUntil(t, stuck, "0\r\n\r\n")
 	})

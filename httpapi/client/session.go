@@ -80,7 +80,7 @@ func (c *Client) OpenSession(ctx context.Context, timeout time.Duration) (*Sessi
 	}
 	s.own = &Client{shared: c.shared, as: &holder{id: s.ID, over: s.Err}}
 	s.until = a.sent.Add(s.Timeout)
-	s.alarm = time.AfterFunc(time.Until(s.until), func() { s.Err() })
+	s.alarm = time.AfterFunc(time.Until(s.until), func() { _ = s.Err() })
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go s.keep(ctx, s.Timeout/3)
 	return s, nil

@@ -50,10 +50,10 @@ func TestWatchGoesOnElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{}
 		n.answer = func(host string, r *http.Request) (*http.Response, error) {
-			switch {
-			case host == "a":
+			switch host {
+			case "a":
 				return streamOf(r, "retry: 10\n\n", open(3), change(4), change(5), change(6)[:40], io.ErrUnexpectedEOF)
-			case host == "b":
+			case "b":
 				return nil, errDial
 			}
 			return streamOf(r, open(5), change(4)+change(5)+change(6), bookmark(9, "c"), change(10), hang{})

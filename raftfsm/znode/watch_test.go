@@ -76,7 +76,6 @@ func TestAWatchThatIsThereChangesNothing(t *testing.T) {
 func TestModesOnOnePath(t *testing.T) {
 	r := newRig(t)
 	ann, bob := r.open("ann"), r.open("bob")
-	ann = r.owner("ann")
 	r.do(create("/a"))
 	for _, m := range []WatchMode{PersistentRecursive, DataWatch, PersistentWatch, ChildrenWatch, ExistsWatch} {
 		r.by("ann", watch("/a", m))
@@ -239,7 +238,6 @@ func TestRemovingWatches(t *testing.T) {
 func TestWatchesGoWithTheirSession(t *testing.T) {
 	r := newRig(t)
 	ann, bob := r.open("ann"), r.open("bob")
-	ann = r.owner("ann")
 	r.by("ann", fleeting("/a"))
 	for _, m := range []WatchMode{DataWatch, PersistentWatch, PersistentRecursive} {
 		r.by("ann", watch("/a", m))
@@ -264,7 +262,6 @@ func TestWatchesAreBounded(t *testing.T) {
 	r := newRig(t)
 	ann := r.open("ann")
 	r.open("bob")
-	ann = r.owner("ann")
 	r.by("ann", watch("/", DataWatch))
 	r.countOf(ann).watches = MaxSessionWatches - 1
 	r.by("ann", watch("/", ChildrenWatch))

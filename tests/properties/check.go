@@ -144,12 +144,13 @@ func Resumable(t *Truth, r *Recording) error {
 	var resumed, begun bool
 	var position znode.Zxid
 	for i, s := range r.Steps {
-		if s.Kind == Connected {
+		switch s.Kind {
+		case Connected:
 			if i > 0 && s.Zxid != position {
 				return r.fault("resumable", i, "the watcher stood at %d", position)
 			}
 			at, resumed, begun = s.Zxid, true, false
-		} else if s.Kind == ConnectedAfresh || s.Kind == Reset {
+		case ConnectedAfresh, Reset:
 			resumed = false
 		}
 		position = s.after(position)
