@@ -19,7 +19,8 @@ var errNoSessions = errors.New("this member keeps no leases")
 // that was committed before it came into office. It may have ceased to lead without knowing; see Confirm.
 func (n *Node) Office() (term uint64, leads bool) {
 	v := n.progress.now.Load()
-	if r := n.role(); r.leads && r.term == v.term {
+	// The role's term is read before whether it leads; if a term began in between, it is not the same any more.
+	if r := n.role(); r.leads && r.term == v.term && r.term == n.raft.CurrentTerm() {
 		return r.term, true
 	}
 	return 0, false

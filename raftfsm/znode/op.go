@@ -185,6 +185,8 @@ func (op *Op) validateSession() error {
 		return fmt.Errorf("a timeout of %d ms, it must be %d to %d", s.Timeout, MinSessionTimeout, MaxSessionTimeout)
 	case op.Kind == CloseSession && (s.Reason == 0 || s.Reason >= reasons):
 		return fmt.Errorf("unknown reason %d to close a session", s.Reason)
+	case op.Kind == CloseSession && (s.Reason == Expired) != (s.Term != 0):
+		return fmt.Errorf("a session expires in a term, and ends for other reasons in any")
 	case op.Kind == CloseSession && s.Owner != 0 && s.Key != SessionKey{}:
 		return fmt.Errorf("the session to close has two names")
 	case s.Watch >= watchModes || op.Kind == AddWatch && s.Watch == AnyWatch:
