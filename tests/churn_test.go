@@ -22,6 +22,8 @@ const (
 	// churnPause is how long a writer rests between two writes: even a long run must fit in the history, which is what
 	// streams are compared with.
 	churnPause = 20 * time.Millisecond
+	// churnPatience is how long a writer waits for the outcome of a write.
+	churnPatience = 5 * time.Second
 	// shelves are the znodes that stay, each with as many places below it where children come and go.
 	shelves, places = 4, 3
 )
@@ -56,25 +58,34 @@ func startChurn(t *testing.T, c *harness.Cluster) *churn {
 	ctx, stop := context.WithCancel(t.Context())
 	ch.stop = stop
 	for i := range 2 * len(c.Members) {
-		one := c.Client(i)
-		ch.wg.Go(func() {
-			rest := time.NewTicker(churnPause)
-			defer rest.Stop()
-			for ctx.Err() == nil {
-				ch.write(ctx, one)
-				select {
-				case <-rest.C:
-				case <-ctx.Done():
-				}
-			}
-		})
+		ch.wg.Go(func() { ch.run(ctx, i) })
 	}
 	t.Cleanup(func() { stop(); ch.wg.Wait() })
 	return ch
 }
 
-// write does one thing somewhere.
-func (ch *churn) write(ctx context.Context, c *client.Client) {
+// run writes until ctx ends. It asks the member of this number first, and the next one when that gave no answer.
+func (ch *churn) run(ctx context.Context, first int) {
+	rest := time.NewTicker(churnPause)
+	defer rest.Stop()
+	for ; ctx.Err() == nil; first++ {
+		c, err := client.New(client.Config{Endpoints: ch.c.URLs(first % len(ch.c.Members)), Timeout: churnPatience})
+		if err != nil {
+			ch.t.Error(err)
+			return
+		}
+		for ctx.Err() == nil && ch.write(ctx, c) {
+			select {
+			case <-rest.C:
+			case <-ctx.Done():
+			}
+		}
+		c.Close()
+	}
+}
+
+// write does one thing somewhere and says whether there was an answer.
+func (ch *churn) write(ctx context.Context, c *client.Client) bool {
 	i, j := rand.IntN(shelves), rand.IntN(places)
 	at, other := place(i, j), place(rand.IntN(shelves), rand.IntN(places))
 	var err error
@@ -96,7 +107,7 @@ func (ch *churn) write(ctx context.Context, c *client.Client) {
 		}
 	default: // one goes, another comes
 		if at == other {
-			return
+			return true
 		}
 		var done *wire.TxnDone
 		data := "moved"
@@ -111,10 +122,12 @@ func (ch *churn) write(ctx context.Context, c *client.Client) {
 		ch.mu.Lock()
 		ch.doubt++
 		ch.mu.Unlock()
+		return false
 	case errors.Is(err, client.Unreachable), errors.Is(err, client.NoLeader), errors.Is(err, client.Behind):
 	default:
 		ch.t.Errorf("a write at %s: %v", at, err)
 	}
+	return true
 }
 
 func (ch *churn) ack(z uint64, events ...string) {

@@ -102,6 +102,16 @@ func TestStreamsAndSessionsWhileMembersAreKilledAndFrozen(t *testing.T) {
 		followers = append(followers, c.FollowMoving(len(followers), target, hold).Open())
 	}
 	alive := keepAlive(t, c, flockSize, siegeTimeout, "/live")
+	byClient := watchWithClient(t, c.Client(2), "/app")
+	// The Go client gives a session up when it has heard nothing for its timeout, so it needs a longer one than those whose
+	// servers alone decide.
+	session, err := c.Client(1).OpenSession(t.Context(), 2*siegeTimeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := session.Client().Create(t.Context(), "/by-client", nil, client.Ephemeral); err != nil {
+		t.Fatal(err)
+	}
 
 	var silent []*lease
 	begun := time.Now()
@@ -116,6 +126,12 @@ func TestStreamsAndSessionsWhileMembersAreKilledAndFrozen(t *testing.T) {
 	waitUntilGone(t, c, "/silent", shortTimeout+siegeTimeout+endSlack)
 	alive.live("/live")
 	alive.end()
+	if err := session.Err(); err != nil {
+		t.Errorf("the Go client's session: %v", err)
+	}
+	if err := session.Close(t.Context()); err != nil {
+		t.Errorf("closing the Go client's session: %v", err)
+	}
 
 	last := ch.end()
 	c.Equal()
@@ -126,6 +142,7 @@ func TestStreamsAndSessionsWhileMembersAreKilledAndFrozen(t *testing.T) {
 			t.Errorf("%s was never resumed", f.Target)
 		}
 	}
+	byClient.judge(truth)
 	endedInTime(t, followers, silent)
 }
 
