@@ -82,11 +82,16 @@ type host struct {
 	name  string
 	disk  *Disk
 	snaps *snapshots
-	node  atomic.Pointer[raftfsm.Node] // nil while it is down
-	fatal atomic.Pointer[error]        // the first fatal error of its storage since its start
+	up    atomic.Pointer[process] // nil while it is down
+	fatal atomic.Pointer[error]   // the first fatal error of its storage since its start
 	index int
+}
+
+// process is what runs on a host from a start to a crash.
+type process struct {
+	node  *raftfsm.Node
 	aside Attachment
-	dead  *atomic.Bool // set when the process that runs now crashes; a new one for each
+	dead  atomic.Bool // set when it crashes
 }
 
 // New starts a cluster and stops it when the test ends. It must be called in a bubble.
@@ -154,7 +159,12 @@ func (c *Cluster) bootstrap() {
 func (c *Cluster) Len() int { return len(c.hosts) }
 
 // Node is member i's, nil while it is down. Any goroutine may ask.
-func (c *Cluster) Node(i int) *raftfsm.Node { return c.hosts[i].node.Load() }
+func (c *Cluster) Node(i int) *raftfsm.Node {
+	if p := c.hosts[i].up.Load(); p != nil {
+		return p.node
+	}
+	return nil
+}
 
 // Disk is member i's; it is there while the member is down, too.
 func (c *Cluster) Disk(i int) *Disk { return c.hosts[i].disk }
@@ -174,21 +184,21 @@ func (c *Cluster) Fatal(i int) error {
 func (c *Cluster) Start(i int) {
 	c.t.Helper()
 	h := c.hosts[i]
-	if h.node.Load() != nil {
+	if h.up.Load() != nil {
 		c.t.Fatalf("%s is up already", h.name)
 	}
-	n, err := c.open(h)
+	p, err := c.open(h)
 	if err != nil {
 		c.t.Fatalf("starting %s: %v", h.name, err)
 	}
-	h.node.Store(n)
+	h.up.Store(p)
 }
 
 // open is what a process does when it starts.
-func (c *Cluster) open(h *host) (*raftfsm.Node, error) {
+func (c *Cluster) open(h *host) (*process, error) {
 	h.disk.thaw()
 	h.fatal.Store(nil)
-	h.dead = new(atomic.Bool)
+	p := &process{}
 	stall := &guard.Stall{}
 	logs, stable, err := guard.NewStores(guard.Config{
 		Raw: h.disk, Stall: stall, CheckEntry: checkEntry, CacheEntries: 64,
@@ -207,34 +217,33 @@ func (c *Cluster) open(h *host) (*raftfsm.Node, error) {
 	}
 	mux, err := peer.Listen(peer.Config{
 		Name: h.name, Cluster: raftfsm.ClusterID(c.members), Secret: []byte("in the bubble"), Listener: ln,
-		Dial: c.dialed.dialer(h.name, h.dead, c.net.Dialer(h.name)), Logger: c.logger, NameOf: c.nameOf,
+		Dial: c.dialed.dialer(h.name, &p.dead, c.net.Dialer(h.name)), Logger: c.logger, NameOf: c.nameOf,
 	})
 	if err != nil {
 		return nil, err
 	}
-	h.aside = Attachment{}
 	if c.cfg.Attach != nil {
-		h.aside = c.cfg.Attach(h.index)
+		p.aside = c.cfg.Attach(h.index)
 	}
-	n, err := raftfsm.Open(raftfsm.Config{
-		Watchers: h.aside.Watchers, Sessions: h.aside.Sessions,
+	p.node, err = raftfsm.Open(raftfsm.Config{
+		Watchers: p.aside.Watchers, Sessions: p.aside.Sessions,
 		Name: h.name, Members: c.members, RaftAdvertise: h.name + ":7", Mux: mux, Logger: c.logger,
 		Storage:   &raftfsm.Storage{Logs: logs, Stable: stable, Snaps: snaps, Stall: stall},
 		Heartbeat: c.cfg.Heartbeat, MaxStall: c.cfg.MaxStall, SnapshotBytes: c.cfg.SnapshotBytes,
 		FreeBytes: h.disk.Free, DiskReserve: c.cfg.DiskReserve,
 	})
-	if err == nil && h.aside.Opened != nil {
-		h.aside.Opened(n)
+	if err == nil && p.aside.Opened != nil {
+		p.aside.Opened(p.node)
 	}
-	return n, err
+	return p, err
 }
 
 // close ends what hangs on the node, then the node.
-func (h *host) close(n *raftfsm.Node) error {
-	if h.aside.Closed != nil {
-		h.aside.Closed()
+func (p *process) close() error {
+	if p.aside.Closed != nil {
+		p.aside.Closed()
 	}
-	return n.Close()
+	return p.node.Close()
 }
 
 func (c *Cluster) nameOf(addr string) string {
@@ -257,16 +266,16 @@ func checkEntry(l *raft.Log) error {
 func (c *Cluster) Stop(i int) {
 	c.t.Helper()
 	h := c.hosts[i]
-	n := h.node.Swap(nil)
-	if n == nil {
+	p := h.up.Swap(nil)
+	if p == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := n.HandOver(ctx); err != nil {
+	if err := p.node.HandOver(ctx); err != nil {
 		c.t.Logf("%s could not hand over: %v", h.name, err)
 	}
-	if err := h.close(n); err != nil {
+	if err := p.close(); err != nil {
 		c.t.Errorf("closing %s: %v", h.name, err)
 	}
 }
@@ -275,16 +284,16 @@ func (c *Cluster) Stop(i int) {
 func (c *Cluster) Crash(i int) { c.crash(c.hosts[i]) }
 
 func (c *Cluster) crash(h *host) {
-	n := h.node.Swap(nil)
-	if n == nil {
+	p := h.up.Swap(nil)
+	if p == nil {
 		return
 	}
 	// In this order: whatever the dead process still stores is what it stored just before, and nobody hears of what it
 	// believes to have stored after.
-	h.dead.Store(true)
+	p.dead.Store(true)
 	c.net.Kill(h.name)
 	h.disk.freeze()
-	_ = h.close(n) // its goroutines are all that is left of it; what they say no longer counts
+	_ = p.close() // its goroutines are all that is left of it; what they say no longer counts
 }
 
 // die is what a process does when its storage gives up: it ends at once.
