@@ -3,6 +3,7 @@ package httpapi
 import (
 	"math"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -72,10 +73,14 @@ func matchTags(values []string, path znode.Path) ([]znode.Tag, error) {
 	return tags, err
 }
 
-// refusePreconditions refuses them where they mean nothing: to overlook one would be to carry out what was not to be.
-func (x *exchange) refusePreconditions(names ...string) error {
-	for _, name := range names {
-		if _, ok := x.r.Header[name]; ok {
+// preconditions are the headers that a request can make itself depend on.
+var preconditions = []string{"If-Match", "If-None-Match"}
+
+// checkPreconditions refuses those that mean nothing to the endpoint: to overlook one would be to carry out what was not
+// to be.
+func (x *exchange) checkPreconditions() error {
+	for _, name := range preconditions {
+		if _, ok := x.r.Header[name]; ok && !slices.Contains(x.at.heeds, name) {
 			return badArguments(name + " has no meaning for " + x.r.Method + " here")
 		}
 	}

@@ -105,13 +105,18 @@ func (x *exchange) checkHeaders() error {
 			return notYet("header " + name)
 		}
 	}
+	if err := x.checkPreconditions(); err != nil {
+		return err
+	}
 	if ids, ok := h["Holt-Session"]; ok {
 		if len(ids) > 1 {
 			return badArguments("header Holt-Session is there twice")
 		}
 		key, err := sessionKey(textproto.TrimString(ids[0]))
 		if err != nil {
-			return err
+			p, _ := problemOf(err)
+			p.Detail = "header Holt-Session: " + p.Detail
+			return p
 		}
 		x.holder = &key
 	}

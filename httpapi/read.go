@@ -65,9 +65,6 @@ func (x *exchange) node(of aspect) (*znode.Node, *znode.State, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := x.refusePreconditions("If-Match"); err != nil {
-		return nil, nil, err
-	}
 	s, err := x.state()
 	if err != nil {
 		return nil, nil, err

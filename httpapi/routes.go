@@ -14,11 +14,11 @@ func (a *API) route() {
 	a.mux = chi.NewRouter()
 	a.endpoints = map[target]*endpoint{}
 
-	a.on("GET", "/v1/znodes/*", endpoint{handle: a.getZnode, params: []string{"consistency", "format", "wait"}})
-	a.on("PUT", "/v1/znodes/*", endpoint{handle: a.putZnode, takesBody: true, later: []string{"parents", "acl", "ttl", "mode"}})
+	a.on("GET", "/v1/znodes/*", endpoint{handle: a.getZnode, heeds: []string{"If-None-Match"}, params: []string{"consistency", "format", "wait"}})
+	a.on("PUT", "/v1/znodes/*", endpoint{handle: a.putZnode, heeds: preconditions, takesBody: true, later: []string{"parents", "acl", "ttl", "mode"}})
 	a.on("POST", "/v1/znodes/*", endpoint{handle: a.postZnode, takesBody: true, params: []string{"mode"}, later: []string{"parents", "acl", "ttl"}})
-	a.on("DELETE", "/v1/znodes/*", endpoint{handle: a.deleteZnode, later: []string{"recursive"}})
-	a.on("GET", "/v1/children/*", endpoint{handle: a.getChildren,
+	a.on("DELETE", "/v1/znodes/*", endpoint{handle: a.deleteZnode, heeds: []string{"If-Match"}, later: []string{"recursive"}})
+	a.on("GET", "/v1/children/*", endpoint{handle: a.getChildren, heeds: []string{"If-None-Match"},
 		params: []string{"consistency", "limit", "after", "prefix", "include", "wait"}})
 	a.on("POST", "/v1/txn", endpoint{handle: a.postTxn, takesBody: true})
 
@@ -66,6 +66,7 @@ type endpoint struct {
 	handle       func(*exchange) error
 	params       []string // query parameters it takes
 	later        []string // those of the contract that it does not take yet
+	heeds        []string // the preconditions it takes
 	takesBody    bool
 	anyQuery     bool   // whether the query is someone else's business
 	uncounted    bool   // whether MaxRequests does not count it

@@ -14,9 +14,6 @@ import (
 
 // postTxn answers POST /v1/txn: several ops, all or nothing.
 func (a *API) postTxn(x *exchange) error {
-	if err := x.refusePreconditions("If-Match", "If-None-Match"); err != nil {
-		return err
-	}
 	var body wire.Txn
 	if err := x.decode(&body, MaxTxnBodyBytes); err != nil {
 		return err

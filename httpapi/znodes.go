@@ -96,9 +96,6 @@ func (a *API) putZnode(x *exchange) error {
 
 // postZnode answers POST /v1/znodes{path}: create, as ZooKeeper's.
 func (a *API) postZnode(x *exchange) error {
-	if err := x.refusePreconditions("If-Match", "If-None-Match"); err != nil {
-		return err
-	}
 	mode := znode.Persistent
 	if name, ok := x.query.get("mode"); ok {
 		var err error
@@ -152,9 +149,6 @@ func (x *exchange) parseMode(name string) (znode.Mode, error) {
 func (a *API) deleteZnode(x *exchange) error {
 	path, err := x.znodePath()
 	if err != nil {
-		return err
-	}
-	if err := x.refusePreconditions("If-None-Match"); err != nil {
 		return err
 	}
 	pre, err := x.precondition(path)
