@@ -45,6 +45,9 @@ func (a *API) getLimits(x *exchange) error {
 		PageRows:                maxRows,
 		Streams:                 int64(a.cfg.MaxStreams),
 		StreamPaths:             watch.MaxPaths,
+		AllStreamPaths:          watch.MaxAllPaths,
+		InitialStreams:          MaxDumps,
+		StreamBytes:             MaxStreamBytes,
 		HistoryRecords:          znode.MaxHistoryRecords,
 		HistoryBytes:            znode.MaxHistoryBytes,
 		SessionTimeoutMinMs:     a.cfg.MinSessionTimeout.Milliseconds(),
@@ -52,7 +55,7 @@ func (a *API) getLimits(x *exchange) error {
 		SessionTimeoutDefaultMs: a.cfg.SessionTimeout.Milliseconds(),
 		EndedSessionMs:          znode.TombstoneTime,
 		PollWaitMs:              MaxPollWait.Milliseconds(),
-		HeartbeatMs:             a.cfg.Heartbeat.Milliseconds(),
+		StreamBookmarkMs:        a.cfg.Heartbeat.Milliseconds(),
 		StreamLifeMs:            a.cfg.StreamLife.Milliseconds(),
 		StreamWriteTimeoutMs:    a.cfg.StreamWriteTimeout.Milliseconds(),
 	})

@@ -178,6 +178,9 @@ type Limits struct {
 	PageRows                int64 `json:"page_rows"`
 	Streams                 int64 `json:"streams"`
 	StreamPaths             int64 `json:"stream_paths"`
+	AllStreamPaths          int64 `json:"all_stream_paths"`
+	InitialStreams          int64 `json:"initial_streams"`
+	StreamBytes             int64 `json:"stream_bytes"`
 	HistoryRecords          int64 `json:"history_records"`
 	HistoryBytes            int64 `json:"history_bytes"`
 	SessionTimeoutMinMs     int64 `json:"session_timeout_min_ms"`
@@ -185,7 +188,7 @@ type Limits struct {
 	SessionTimeoutDefaultMs int64 `json:"session_timeout_default_ms"`
 	EndedSessionMs          int64 `json:"ended_session_ms"`
 	PollWaitMs              int64 `json:"poll_wait_ms"`
-	HeartbeatMs             int64 `json:"heartbeat_ms"`
+	StreamBookmarkMs        int64 `json:"stream_bookmark_ms"`
 	StreamLifeMs            int64 `json:"stream_life_ms"`
 	StreamWriteTimeoutMs    int64 `json:"stream_write_timeout_ms"`
 }
