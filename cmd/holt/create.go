@@ -16,7 +16,7 @@ type createCmd struct {
 	Data           string        `arg:"" optional:"" help:"The data (none by default): the argument itself, - for standard input, @file for a file, @@x for @x."`
 	Sequential     bool          `help:"Let the server put a number behind the path, one higher each time."`
 	Ephemeral      bool          `help:"A znode that goes with a session: that of --session, else one of its own."`
-	SessionTimeout time.Duration `placeholder:"10s" help:"Of a session of its own: how long the znode outlives this command if it is killed."`
+	SessionTimeout time.Duration `placeholder:"TIME" help:"Of a session of its own: how long the znode outlives this command if it is killed (30s, if not given)."`
 }
 
 // Help is the end of the help text.

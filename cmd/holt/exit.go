@@ -145,7 +145,10 @@ func sentence(verb string, err error) string {
 	var failed *client.Error
 	switch {
 	case errors.Is(err, context.Canceled) && !errors.Is(err, client.OutcomeUnknown):
-		b.WriteString("interrupted: " + err.Error())
+		b.WriteString("interrupted")
+		if !errors.As(err, &failed) { // which would say that nobody answered
+			b.WriteString(": " + err.Error())
+		}
 		return oneLine(b.String())
 	case !errors.As(err, &failed):
 		b.WriteString(err.Error())

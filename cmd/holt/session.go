@@ -41,7 +41,7 @@ type sessionCmd struct {
 
 type sessionOpenCmd struct {
 	clientFlags
-	SessionTimeout time.Duration `placeholder:"10s" help:"How long it lives without being renewed; the server has limits, and a default."`
+	SessionTimeout time.Duration `placeholder:"TIME" help:"How long it lives without being renewed, such as 10s; the server has limits, and a default of 30s."`
 	Keep           bool          `help:"Renew it until interrupted, then close it. Exit code 7 if it is over before that."`
 }
 

@@ -95,13 +95,17 @@ func parseAndRun(ctx context.Context, cli any, args []string, con *console) (ver
 	return verbOf(parsed), parsed.Run()
 }
 
-// verbOf is the verb that was given, "" if none.
+// verbOf is the verb that was given, such as "get" or "session open", "" if none.
 func verbOf(k *kong.Context) string {
 	if k == nil {
 		return ""
 	}
-	verb, _, _ := strings.Cut(k.Command(), " ")
-	return verb
+	words := strings.Fields(k.Command())
+	arguments := slices.IndexFunc(words, func(w string) bool { return strings.ContainsAny(w, "<[") })
+	if arguments < 0 {
+		arguments = len(words)
+	}
+	return strings.Join(words[:arguments], " ")
 }
 
 // help is kong's, and the exit codes.

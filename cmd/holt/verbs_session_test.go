@@ -71,7 +71,7 @@ func TestSessionMistakes(t *testing.T) {
 		{args: "session keepalive", exit: exitUsage, err: "HOLT_SESSION"},
 		{args: "session close", exit: exitUsage, err: "HOLT_SESSION"},
 		{args: "session show", exit: exitUsage, err: "HOLT_SESSION"},
-		{args: "session kill 0123", exit: exitUsage, err: "close"},
+		{args: "session kill 0123", exit: exitUsage, err: "say close; see holt session kill --help"},
 		{args: "session close 0123", exit: exitUsage, err: "(bad_arguments)"},
 		{args: "session open --session-timeout=-1s", exit: exitUsage, err: "--session-timeout"},
 		{args: "create /a --session 0123", exit: exitUsage, err: "(bad_arguments)", at: "/a=(none)"},

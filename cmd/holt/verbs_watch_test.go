@@ -173,7 +173,12 @@ func TestWatchOnceInterrupted(t *testing.T) {
 	serve(t)
 	w := start(t, "watch", "/app", "--once", "--json")
 	w.until("open")
-	if exit := w.interrupt(); exit != exitFailed {
+	if exit := w.interrupt(); exit != exitFailed || !strings.Contains(w.err.String(), `"no answer: context canceled"`) {
+		t.Errorf("exit %d, %q", exit, w.err.String())
+	}
+	w = start(t, "watch", "/app", "--once", "--initial")
+	w.until("State /app")
+	if exit := w.interrupt(); exit != exitFailed || w.err.String() != "holt watch: interrupted\n" {
 		t.Errorf("exit %d, %q", exit, w.err.String())
 	}
 }

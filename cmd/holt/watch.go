@@ -18,7 +18,7 @@ type watchCmd struct {
 	Data      bool     `help:"With the data, as a quoted string."`
 	Initial   bool     `help:"The present state first: a line with the word State for each znode."`
 	Since     *uint64  `placeholder:"ZXID" help:"All that happened after this zxid, as far as the servers remember."`
-	Once      bool     `help:"End after the first change."`
+	Once      bool     `help:"End after the first change, or a reset."`
 	Exec      string   `placeholder:"CMD" help:"Run CMD at each change instead of printing it."`
 }
 

@@ -177,7 +177,7 @@ func (e *Error) maybeDone() bool {
 func broken(q *call, endpoint string, dialled bool, cause error) *Error {
 	e := &Error{Op: q.op(), Endpoint: endpoint, Cause: cause}
 	e.Problem = wire.Problem{Code: wire.Code(Unreachable), Title: "No answer", Path: q.path, Retryable: true,
-		Detail: "no answer from " + endpoint}
+		Detail: strings.TrimSuffix("no answer from "+endpoint, " from ")}
 	if q.write && dialled {
 		e.Problem = wire.Problem{Code: wire.OutcomeUnknown, Title: "Outcome unknown", Path: q.path,
 			Detail: "the request was sent to " + endpoint + ", the answer never came"}
