@@ -22,14 +22,17 @@ func (t *tracker) current() (*office, error) {
 	return o, nil
 }
 
-// confirm asks a quorum whether this member leads. That it can not be asked, or only slowly, is a stall.
+// confirm asks a quorum whether this member leads. That it can not be asked is a stall. If it answers slowly, the time it
+// took does not count: nobody could be heard of in it. To grant everyone the full timeout for that would keep the silent
+// alive for as long as the store is slow now and then, be it from ending sessions.
 func (t *tracker) confirm(ctx context.Context) error {
 	start := t.now()
 	err := t.member.Confirm(ctx)
 	switch took := t.now() - start; {
-	case took > stallLimit:
-		t.suspicion("a quorum did not answer in time", took)
-	case err != nil && ctx.Err() == nil:
+	case err == nil && took > stallLimit:
+		t.log.Warn("a quorum was slow to answer: sessions have so much longer", "took", took)
+		t.lost.Add(int64(took))
+	case err != nil && (took > stallLimit || ctx.Err() == nil):
 		t.suspicion("a quorum could not be asked", took)
 	}
 	return err
@@ -65,8 +68,8 @@ func (t *tracker) renew(ctx context.Context, keys []znode.SessionKey) ([]answer,
 	if err != nil {
 		return nil, err
 	}
-	recorded, since := make([]*lease, len(keys)), t.now()
-	if err := t.record(o, keys, since, recorded); err != nil {
+	recorded, since := make([]*lease, len(keys)), time.Now()
+	if err := t.record(o, keys, t.now(), recorded); err != nil {
 		return nil, err
 	}
 	if err := t.confirm(ctx); err != nil {
@@ -85,7 +88,7 @@ func (t *tracker) renew(ctx context.Context, keys []znode.SessionKey) ([]answer,
 		return nil, errNotKept
 	}
 	for i, k := range keys {
-		answers = append(answers, o.renewed(state.Sessions, k, recorded[i], since, now))
+		answers = append(answers, o.renewed(state.Sessions, k, recorded[i], time.Since(since), now))
 	}
 	return answers, nil
 }
@@ -93,11 +96,11 @@ func (t *tracker) renew(ctx context.Context, keys []znode.SessionKey) ([]answer,
 // renewed is how a session stands once all that was committed before it was renewed has been told to the table and is in
 // the state. The recorded lease is nil if it could not be renewed.
 //
-// What it has left is reckoned from since, when the renewal was recorded. A later one may be noted already, but whether this
+// What it has left is reckoned from when the renewal was recorded, so long ago by a clock that counts everything. A later one may be noted already, but whether this
 // member led then is not known yet.
-func (o *office) renewed(s *znode.Sessions, k znode.SessionKey, recorded *lease, since, now time.Duration) answer {
+func (o *office) renewed(s *znode.Sessions, k znode.SessionKey, recorded *lease, ago, now time.Duration) answer {
 	if recorded != nil && recorded.standing == held {
-		return recorded.alive(recorded.timeout() - (now - since))
+		return recorded.alive(recorded.timeout() - ago)
 	}
 	session := s.ByKey(k)
 	if session == nil {

@@ -137,7 +137,7 @@ func (o *office) settle(l *lease, r *znode.Result, err error, now time.Duration)
 		// A transaction of the session overtook its end. Whatever becomes of other proposals, they were judged alike.
 		o.table.revive(l, now)
 	case l.standing == closing && notDone(err):
-		o.table.revive(l, now)
+		o.table.reprieve(l, now, retryPause)
 	default:
 		// Unknown; or of another term, in which case this office is over and will soon be noticed to be. What was unknown
 		// once stays so, whatever becomes of further proposals.

@@ -80,8 +80,13 @@ func (t *table) renew(l *lease, at time.Duration) bool {
 
 // revive makes a lease whose end was proposed a held one again, with its full timeout.
 func (t *table) revive(l *lease, now time.Duration) {
-	l.standing, l.renewed = held, now
+	l.standing, l.renewed = held, max(l.renewed, now)
 	t.push(l)
+}
+
+// reprieve is revive with only so much time left: enough for who waits to renew it, and for the store to take its end.
+func (t *table) reprieve(l *lease, now, left time.Duration) {
+	t.revive(l, now-max(0, l.timeout()-left))
 }
 
 // remove ends a lease.

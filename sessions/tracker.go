@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"holt/raftfsm/command"
@@ -30,6 +31,7 @@ type tracker struct {
 	base   time.Time       // of the clock
 	wake   chan struct{}   // has room for one: the loop has something to do before its next tick
 	wg     sync.WaitGroup  // of proposals
+	lost   atomic.Int64    // ns that do not count, see confirm
 
 	// Of the loop alone.
 	seen   time.Duration                 // when the clock was looked at last
@@ -60,8 +62,8 @@ func newTracker(ctx context.Context, log *slog.Logger) *tracker {
 	return &tracker{ctx: ctx, log: log, base: time.Now(), wake: make(chan struct{}, 1)}
 }
 
-// now is the clock. The loop uses clock.
-func (t *tracker) now() time.Duration { return time.Since(t.base) }
+// now is the clock. The loop uses clock. It may go back a little, by what is found not to count.
+func (t *tracker) now() time.Duration { return time.Since(t.base) - time.Duration(t.lost.Load()) }
 
 // clock is now for whoever judges by it: it notices that it was not looked at for too long.
 func (t *tracker) clock() time.Duration {

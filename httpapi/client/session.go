@@ -99,7 +99,7 @@ func (s *Session) Lost() <-chan struct{} { return s.lost }
 func (s *Session) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err == nil && !time.Now().Before(s.until) {
+	if s.err == nil && s.leftLocked() <= 0 {
 		s.lose(over("no renewal was acknowledged for "+s.Timeout.String(), s.last))
 	}
 	return s.err
@@ -112,7 +112,14 @@ func (s *Session) Left() time.Duration {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return max(0, time.Until(s.until))
+	return max(0, s.leftLocked())
+}
+
+// leftLocked is how long it is to until by the monotonic clock, or by the wall clock if that is less: the first stands
+// still while the machine sleeps, and the servers' clocks do not. A wall clock that is put forward loses sessions; the
+// other mistake would be two holders of one lock. s.mu is held.
+func (s *Session) leftLocked() time.Duration {
+	return min(time.Until(s.until), s.until.Round(0).Sub(time.Now().Round(0)))
 }
 
 // Close ends the session: its ephemerals and watches go in one transaction. SessionExpired says that they had gone

@@ -89,16 +89,26 @@ func (c *Client) Sessions(ctx context.Context) iter.Seq2[wire.SessionRow, error]
 // CloseSession ends a session by its id, as Session.Close does.
 func (c *Client) CloseSession(ctx context.Context, id SessionID) error {
 	err := c.endSession(ctx, string(id))
-	var e *Error
-	if errors.As(err, &e) && e.Code() == SessionExpired && e.Problem.Reason == "closed" {
+	if endedBy(err, "closed") {
 		return nil // it may have been this very call, whose first answer was lost
 	}
 	return err
 }
 
-// KillSession ends somebody else's session by its owner, its public name. SessionExpired if it was over already.
+// KillSession ends somebody else's session by its owner, its public name. SessionExpired if it was over already, other
+// than by a kill.
 func (c *Client) KillSession(ctx context.Context, owner string) error {
-	return c.endSession(ctx, owner)
+	err := c.endSession(ctx, owner)
+	if endedBy(err, "killed") {
+		return nil // it may have been this very call, whose first answer was lost
+	}
+	return err
+}
+
+// endedBy says whether err is that the session is over for a reason.
+func endedBy(err error, reason string) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code() == SessionExpired && e.Problem.Reason == reason
 }
 
 func (c *Client) endSession(ctx context.Context, ownerOrID string) error {
