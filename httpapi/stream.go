@@ -194,7 +194,7 @@ func (x *exchange) streamSession(key znode.SessionKey, now *znode.State) (znode.
 			return live.Owner, nil
 		}
 		if t := now.Sessions.EndedByKey(key); t != nil {
-			return 0, sessionOver(t.Reason).of(znode.Path{}, now.Zxid)
+			return 0, sessionOver(t.Reason).at(now.Zxid)
 		}
 	}
 	ctx, cancel := context.WithTimeout(x.r.Context(), x.api.cfg.ZxidWait)

@@ -140,7 +140,7 @@ func TestWhatIsOverIsOverForEveryRequest(t *testing.T) {
 			if strings.HasPrefix(request, "HEAD") {
 				continue
 			}
-			if p := a.fails(410, wire.SessionExpired); p.Reason != reason || p.Detail == "" || p.Retryable {
+			if p := a.fails(410, wire.SessionExpired); p.Reason != reason || p.Detail == "" || p.Retryable || p.Path != "" {
 				t.Errorf("%s of one that is %s: %s", request, reason, a.body)
 			}
 		}
