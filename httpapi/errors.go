@@ -132,8 +132,8 @@ func refusal(res *znode.Result) *problem {
 		p.Detail = "the session has no such watch at " + path
 	case znode.NoChildrenForEphemerals:
 		p.Detail = path + " is ephemeral, and goes with its session: it cannot have children"
-	case znode.QuotaExceeded:
-		p.Detail = "there are as many as there can be: see /v1/limits"
+	case znode.QuotaExceeded: // of a create; who asks for something else says so
+		p.Detail = "the session has as many ephemerals as it can: session_ephemerals in /v1/limits"
 	case znode.BadArguments:
 		p.Detail = "that cannot be done to " + path
 	default:

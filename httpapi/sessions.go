@@ -34,7 +34,10 @@ func (x *exchange) subject() (subject, error) {
 		return subject{owner: owner}, nil
 	}
 	key, err := sessionKey(name)
-	return subject{key: &key}, err
+	if err != nil {
+		return subject{}, badArguments("a session is named by its id, 32 digits, 0 to 9 and a to f, or by its public name, like s17")
+	}
+	return subject{key: &key}, nil
 }
 
 // own is the key of the session that the path names by its id; the request then belongs to it.
@@ -136,7 +139,11 @@ func (a *API) postSession(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if res.Code != znode.OK {
+	switch res.Code {
+	case znode.OK:
+	case znode.QuotaExceeded:
+		return refuse(wire.QuotaExceeded, "there are as many sessions as there can be: sessions in /v1/limits").at(res.Zxid)
+	default:
 		return refusal(res)
 	}
 	s := res.Ops[0].Session

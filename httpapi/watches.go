@@ -34,7 +34,11 @@ func (a *API) postWatch(x *exchange) error {
 		return err
 	}
 	if res.Code != znode.OK {
-		return refusal(res)
+		p := refusal(res)
+		if res.Code == znode.QuotaExceeded {
+			p.Detail = "the session, or all together, have as many watches as they can: session_watches and watches in /v1/limits"
+		}
+		return p
 	}
 	x.setZxid(res.Zxid)
 	return x.writeWatched(path, mode, res)

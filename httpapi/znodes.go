@@ -136,7 +136,7 @@ func (x *exchange) parseMode(name string) (znode.Mode, error) {
 	mode, ok := znode.ParseMode(name)
 	switch {
 	case !ok:
-		return 0, badArguments("there is no mode " + quoted(name))
+		return 0, badArguments("mode is persistent, ephemeral, persistent_sequential or ephemeral_sequential, not " + quoted(name))
 	case !mode.Supported():
 		return 0, notYet("mode " + name)
 	case mode.Ephemeral() && x.holder == nil:

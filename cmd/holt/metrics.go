@@ -11,6 +11,7 @@ import (
 	"holt/httpapi"
 	httpmetrics "holt/httpapi/metrics"
 	"holt/raftfsm"
+	"holt/raftfsm/watch"
 )
 
 // metrics are what /metrics shows. No label holds a path or a name of a client.
@@ -55,6 +56,13 @@ func (m *metrics) observeAppend(took time.Duration, entries, bytes int) {
 
 // watch adds the numbers of a node.
 func (m *metrics) watch(n *raftfsm.Node) { m.registry.MustRegister(nodeCollector{n}) }
+
+// streams adds how many streams of events and long polls a hub serves.
+func (m *metrics) streams(h *watch.Hub) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "holt_streams", Help: "Streams of events and long polls that this member serves.",
+	}, func() float64 { n, _ := h.Streams(); return float64(n) }))
+}
 
 // nodeCollector reads a node's numbers when they are asked for.
 type nodeCollector struct{ node *raftfsm.Node }

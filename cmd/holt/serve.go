@@ -198,6 +198,7 @@ func (m *member) openNode() error {
 	}
 	m.leases.Start(m.node)
 	m.metrics.watch(m.node)
+	m.metrics.streams(m.hub)
 	return nil
 }
 

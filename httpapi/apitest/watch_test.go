@@ -113,7 +113,9 @@ func TestASessionHasItsLimits(t *testing.T) {
 	s.fill(key, znode.MaxSessionWatches, func(i int) znode.Op {
 		return znode.AddWatchOp(znode.MustPath("/"+strconv.Itoa(i)), znode.ExistsWatch)
 	})
-	s.do(setWatch(o, "/more", "exists")).fails(507, wire.QuotaExceeded)
+	if p := s.do(setWatch(o, "/more", "exists")).fails(507, wire.QuotaExceeded); !strings.Contains(p.Detail, "session_watches") {
+		t.Errorf("one watch too many: %s", p.Detail)
+	}
 	s.do(setWatch(o, "/1", "exists")).is(201) // it is there already
 	s.do(setWatch(s.open(), "/more", "exists")).is(201)
 	if got := read[wire.Watches](s.do("GET /v1/sessions/" + o.Owner + "/watches").is(200)); len(got.Watches) != znode.MaxSessionWatches {
@@ -125,7 +127,9 @@ func TestASessionHasItsLimits(t *testing.T) {
 	s.fill(key, znode.MaxSessionEphemerals, func(i int) znode.Op {
 		return znode.CreateOp(znode.MustPath("/dir/"+strconv.Itoa(i)), "", znode.Ephemeral)
 	})
-	s.do("POST /v1/znodes/dir/more?mode=ephemeral"+as(o)).fails(507, wire.QuotaExceeded)
+	if p := s.do("POST /v1/znodes/dir/more?mode=ephemeral"+as(o)).fails(507, wire.QuotaExceeded); !strings.Contains(p.Detail, "session_ephemerals") {
+		t.Errorf("one ephemeral too many: %s", p.Detail)
+	}
 	s.do("POST /v1/znodes/dir/more" + as(o)).is(201)
 	s.do("DELETE /v1/znodes/dir/7").is(204)
 	s.do("POST /v1/znodes/dir/e?mode=ephemeral_sequential" + as(o)).is(201)
