@@ -37,7 +37,7 @@ type wish struct {
 	filter  watch.Filter
 	data    bool // with the data of what was created or changed
 	initial bool // the present state first
-	once    bool // end after the first message with events
+	once    bool // end after the first message that tells of a change, or that one may be missing
 
 	resumes bool       // from since; else from now on
 	since   znode.Zxid // all up to here is known to the client

@@ -207,7 +207,7 @@ func (s *stream) present(now *znode.State, reason string) error {
 		if err := s.say(func(b []byte) []byte { return appendReset(b, now.Zxid, reason, events, withID) }); err != nil {
 			return err
 		}
-		s.done = s.wish.once && len(events) > 0
+		s.done = s.wish.once
 	}
 	if s.wish.initial {
 		if err := s.dump(now); err != nil {
