@@ -22,17 +22,14 @@ func (t *tracker) current() (*office, error) {
 	return o, nil
 }
 
-// confirm asks a quorum whether this member leads. That it can not be asked is a stall. If it answers slowly, the time it
-// took does not count: nobody could be heard of in it. To grant everyone the full timeout for that would keep the silent
-// alive for as long as the store is slow now and then, be it from ending sessions.
+// confirm asks a quorum whether this member leads. That it can not be asked, or only slowly, is a stall.
 func (t *tracker) confirm(ctx context.Context) error {
 	start := t.now()
 	err := t.member.Confirm(ctx)
 	switch took := t.now() - start; {
-	case err == nil && took > stallLimit:
-		t.log.Warn("a quorum was slow to answer: sessions have so much longer", "took", took)
-		t.lost.Add(int64(took))
-	case err != nil && (took > stallLimit || ctx.Err() == nil):
+	case took > stallLimit:
+		t.suspicion("a quorum did not answer in time", took)
+	case err != nil && ctx.Err() == nil:
 		t.suspicion("a quorum could not be asked", took)
 	}
 	return err

@@ -14,11 +14,10 @@
 //   - A session does not end before its timeout has passed since its last acknowledged renewal.
 //
 //   - A session that is silent ends at most one second after its timeout; later by one timeout for each change of leader,
-//     and by one for each stall of the leader that it noticed itself. A stall is that its clock was not looked at for
-//     stallLimit, or that a quorum could not be asked; whoever was alive could not say so meanwhile. The time a quorum
-//     takes to answer, where it is more than stallLimit, does not count for anybody. The second holds as long as the store
-//     does what is proposed to it: at most MaxProposals ends are under way at a time, so that thousands at once neither
-//     block the store nor are done in one step.
+//     and by one more if a leader noticed that it was stalled, however often. A stall is that its clock was not looked at
+//     for stallLimit, or that a quorum could not be asked or took so long to answer; whoever was alive could not say so
+//     meanwhile. The second holds as long as the store does what is proposed to it: at most MaxProposals ends are under way
+//     at a time, so that thousands at once neither block the store nor are done in one step.
 //
 //   - Once the end of a session is proposed, no renewal of it is acknowledged: it waits for what becomes of that. If it
 //     becomes nothing for certain, the session can be renewed again, and has retryPause for it at least. If that is not known, it is proposed again, and

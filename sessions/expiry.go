@@ -78,16 +78,24 @@ func (t *tracker) nextDue(o *office) (due, settled bool) {
 	return o.table.due(t.seen, maxSteps)
 }
 
-// choose makes a batch of leases closing. After a stall it chooses none, but grants every session its timeout: it is called
-// when a quorum has confirmed that this member leads.
+// patience is how many times in a row a stall lets nobody be judged. A quorum that is always slow must not keep the silent
+// alive: they have been granted their timeout by then, and were not heard of in it.
+const patience = 3
+
+// choose makes a batch of leases closing. After a stall it grants every session its timeout and chooses none, unless there is
+// one stall after the other: it is called when a quorum has confirmed that this member leads.
 func (t *tracker) choose(o *office, now time.Duration) []*lease {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.suspect {
-		t.suspect, o.table.floor = false, now
-		t.log.Info("every session is granted its timeout once more", "term", o.term, "sessions", len(o.table.leases))
-		return nil
+		t.suspect = false
+		o.table.grant(now)
+		t.log.Info("every session that was heard of since the last stall is granted its timeout", "term", o.term, "sessions", len(o.table.leases))
+		if t.stalls++; t.stalls < patience {
+			return nil
+		}
 	}
+	t.stalls = 0
 	batch := t.batch[:0:max(MaxProposals-o.underWay, 0)]
 	for len(batch) < cap(batch) && len(o.again) > 0 && o.again[0].at <= now {
 		if l := o.again[0].lease; l.standing == unsure {

@@ -121,22 +121,22 @@ func TestRenewalsThatFailAreAStall(t *testing.T) {
 	})
 }
 
-// A quorum that answers late is no stall: a silent session ends as much later, and no more.
-func TestSlowQuorumDoesNotCount(t *testing.T) {
+// So does a quorum that answers, but only after a while: others may not have got an answer in time. But a session that stays
+// silent is granted its timeout once for that, and not for ever.
+func TestSlowQuorumIsAStall(t *testing.T) {
 	story(t, func(t *testing.T) {
 		f := led(t, 2)
 		defer f.close()
 		f.open(1, 2*time.Second)
 		f.open(2, 2*time.Second)
-		opened := time.Now()
 		time.Sleep(time.Second)
 		f.members[0].set(func(m *member) {
 			m.confirm = func(ctx context.Context) error { rest(ctx, 600*time.Millisecond); return nil }
 		})
 		f.mustKeep(1, 2)
-		f.members[0].set(func(m *member) { m.confirm = nil })
-		time.Sleep(4 * time.Second)
-		within(t, "the end of the silent one", f.endOf(1), opened, 2600*time.Millisecond, 3600*time.Millisecond)
+		answered := time.Now()
+		time.Sleep(6 * time.Second)
+		within(t, "the end of the silent one", f.endOf(1), answered, 2*time.Second, 4*time.Second)
 	})
 }
 

@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"sort"
 	"time"
 
 	"holt/raftfsm/command"
@@ -36,9 +37,13 @@ type table struct {
 	leases map[znode.SessionKey]*lease
 	turns  []turn // a heap by at: every held lease once, others maybe
 	stale  int    // about how many in turns are not held
-	// floor is when every session was granted its timeout last: a lease counts as renewed then, if it was not later.
-	floor time.Duration
+	// grants is when every session was granted its timeout, in order. A lease counts as renewed at the first that came
+	// after its last renewal, and at no other: else the silent could live as long as the leader stalls now and then.
+	grants []time.Duration
 }
+
+// maxGrants bounds the grants that are told apart; of more, the oldest are taken for the one that came after them.
+const maxGrants = 64
 
 // maxStale is how many of the turns may be of sessions that are gone, beside as many as there are others.
 const maxStale = 1024
@@ -46,7 +51,7 @@ const maxStale = 1024
 // newTable grants every session of a state its timeout, from now on.
 func newTable(s *znode.Sessions, now time.Duration) *table {
 	n := s.Len()
-	t := &table{leases: make(map[znode.SessionKey]*lease, n), turns: make([]turn, 0, n), floor: now}
+	t := &table{leases: make(map[znode.SessionKey]*lease, n), turns: make([]turn, 0, n)}
 	for session := range s.All(0) {
 		t.open(session, now)
 	}
@@ -55,7 +60,28 @@ func newTable(s *znode.Sessions, now time.Duration) *table {
 
 func (l *lease) timeout() time.Duration { return time.Duration(l.session.Timeout) * time.Millisecond }
 
-func (t *table) deadline(l *lease) time.Duration { return max(l.renewed, t.floor) + l.timeout() }
+func (t *table) deadline(l *lease) time.Duration {
+	at := l.renewed
+	if i := sort.Search(len(t.grants), func(i int) bool { return t.grants[i] > at }); i < len(t.grants) {
+		at = t.grants[i]
+	}
+	return at + l.timeout()
+}
+
+// begin makes every session renewed now: making the table can take a while.
+func (t *table) begin(now time.Duration) {
+	for _, l := range t.leases {
+		l.renewed = now
+	}
+}
+
+// grant gives every session its timeout from now on, unless it was silent since the last time.
+func (t *table) grant(now time.Duration) {
+	if len(t.grants) == maxGrants {
+		t.grants = t.grants[:copy(t.grants, t.grants[1:])]
+	}
+	t.grants = append(t.grants, now)
+}
 
 // open begins a lease, or renews the one that is there.
 func (t *table) open(s *znode.Session, now time.Duration) *lease {

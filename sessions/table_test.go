@@ -19,7 +19,8 @@ func TestTableAgreesWithNaive(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		table, model := newTable(znode.NewMachine().State().Sessions, 0), naive{}
 		all, taken := map[znode.Owner]*znode.Session{}, map[znode.Owner]*lease{}
-		now, granted := time.Duration(0), time.Duration(0)
+		now := time.Duration(0)
+		granted := map[znode.Owner]bool{} // those that were not heard of since a grant
 		for owner := znode.Owner(1); owner <= 1000; owner++ {
 			s := &znode.Session{Key: key(int(owner)), Owner: owner, Timeout: 100 + r.Int64N(3000)}
 			all[owner] = s
@@ -29,9 +30,11 @@ func TestTableAgreesWithNaive(t *testing.T) {
 				table.apply([]command.SessionChange{{Session: s, Kind: command.SessionOpened}}, now)
 				model[owner] = now + timeout(s)
 			case n < 6:
-				table.floor, granted = now, now
+				table.grant(now)
 				for o := range model {
-					model[o] = max(model[o], granted+timeout(all[o]))
+					if !granted[o] && model[o] < now+timeout(all[o]) {
+						granted[o], model[o] = true, now+timeout(all[o])
+					}
 				}
 			default:
 				now += time.Duration(r.IntN(300)) * time.Millisecond
@@ -41,6 +44,7 @@ func TestTableAgreesWithNaive(t *testing.T) {
 				case 0:
 					table.apply([]command.SessionChange{{Session: all[o], Kind: command.SessionUsed}}, now)
 					model[o] = now + timeout(all[o])
+					delete(granted, o)
 				case 1:
 					table.apply([]command.SessionChange{{Session: all[o], Kind: command.SessionClosed}}, now)
 					delete(model, o)
@@ -55,6 +59,7 @@ func TestTableAgreesWithNaive(t *testing.T) {
 				} else {
 					table.revive(l, now)
 					model[o] = now + timeout(all[o])
+					delete(granted, o)
 				}
 			}
 			if r.IntN(3) == 0 {

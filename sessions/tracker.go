@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"holt/raftfsm/command"
@@ -31,7 +30,6 @@ type tracker struct {
 	base   time.Time       // of the clock
 	wake   chan struct{}   // has room for one: the loop has something to do before its next tick
 	wg     sync.WaitGroup  // of proposals
-	lost   atomic.Int64    // ns that do not count, see confirm
 
 	// Of the loop alone.
 	seen   time.Duration                 // when the clock was looked at last
@@ -43,6 +41,7 @@ type tracker struct {
 	office  *office    // nil while this member keeps no leases
 	arming  bool       // between reading a state and having a table of it; changes gather in backlog
 	backlog []command.SessionChange
+	stalls  int  // in a row, of those that let nobody be judged
 	suspect bool // a stall was noticed: nobody may be judged by the deadlines there are
 }
 
@@ -62,8 +61,8 @@ func newTracker(ctx context.Context, log *slog.Logger) *tracker {
 	return &tracker{ctx: ctx, log: log, base: time.Now(), wake: make(chan struct{}, 1)}
 }
 
-// now is the clock. The loop uses clock. It may go back a little, by what is found not to count.
-func (t *tracker) now() time.Duration { return time.Since(t.base) - time.Duration(t.lost.Load()) }
+// now is the clock. The loop uses clock.
+func (t *tracker) now() time.Duration { return time.Since(t.base) }
 
 // clock is now for whoever judges by it: it notices that it was not looked at for too long.
 func (t *tracker) clock() time.Duration {
@@ -148,14 +147,14 @@ func (t *tracker) arm(term uint64) {
 	t.mu.Lock()
 	t.arming, t.backlog = true, nil
 	t.mu.Unlock()
-	o := &office{term: term}
+	o, now := &office{term: term}, time.Duration(0)
 	state, err := t.member.State()
 	if err == nil {
 		o.table = newTable(state.Sessions, t.clock())
-		// The table can be large and have taken a while.
-		o.table.floor = t.clock()
+		now = t.clock()
+		o.table.begin(now)
 		if t.last == term {
-			o.doom(t.doomed, o.table.floor)
+			o.doom(t.doomed, now)
 		}
 	}
 	t.mu.Lock()
@@ -166,7 +165,7 @@ func (t *tracker) arm(term uint64) {
 		t.log.Warn("the leases could not be taken over yet", "term", term, "error", err)
 		return
 	}
-	o.table.apply(backlog, o.table.floor)
+	o.table.apply(backlog, now)
 	o.ctx, o.cancel = context.WithCancel(t.ctx)
 	t.office, t.suspect, t.doomed = o, false, nil
 	t.log.Info("keeping the leases: every session is granted its timeout", "term", term, "sessions", len(o.table.leases))
