@@ -165,7 +165,7 @@ func TestAOneShotWatchOutlivesItsMember(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Await(harness.SettleTime, "the second watch", tells("NodeDeleted", "/job"))
-	if got := eventually(t, c, http.StatusOK, http.MethodGet, watches, "", ""); strings.TrimSpace(got) != `{"watches":[]}` {
+	if got := eventually(t, c, http.StatusOK, http.MethodGet, watches+"?consistency=linearizable", "", ""); strings.TrimSpace(got) != `{"watches":[]}` {
 		t.Errorf("after both fired: %s", got)
 	}
 	f.Stop()
