@@ -64,6 +64,9 @@ func (n *Node) AskLeader(ctx context.Context, payload []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	r := n.role()
+	if !r.leads {
+		go n.whileLeads(ctx, r, cancel) // ends with ctx
+	}
 	var answer []byte
 	err := errNotReady
 	switch {
@@ -80,6 +83,26 @@ func (n *Node) AskLeader(ctx context.Context, payload []byte) ([]byte, error) {
 		return nil, errors.Join(command.ErrNoLeader, err)
 	}
 	return answer, nil
+}
+
+// roleEvery is between two looks at who leads while the leader is asked something.
+const roleEvery = 50 * time.Millisecond
+
+// whileLeads ends a question to a leader that is not the leader any more: it may be frozen, and its successor has answers.
+func (n *Node) whileLeads(ctx context.Context, r role, cancel context.CancelFunc) {
+	for {
+		t := time.NewTimer(roleEvery)
+		select {
+		case <-t.C:
+			if n.role() != r {
+				cancel()
+				return
+			}
+		case <-ctx.Done():
+			t.Stop()
+			return
+		}
+	}
 }
 
 // onAsk answers another member's AskLeader.

@@ -176,6 +176,10 @@ func (c *Client) round(ctx, loop context.Context, q *call, p *past) roundResult 
 		if err.Code() == OutcomeUnknown {
 			p.doubt = err
 		}
+		if err.Problem.Status == 0 && ctx.Err() == nil {
+			// It gave no answer, and may take connections for ever without giving one: the next request begins elsewhere.
+			c.preferred.CompareAndSwap(int64(at), int64((at+1)%len(c.endpoints)))
+		}
 		if !err.elsewhere {
 			r.again = false
 			return r
