@@ -207,7 +207,8 @@ func judge(t *testing.T, c *served, all []*tenant, calm, done time.Time) {
 		if n.told != 0 && n.told != end.Reason {
 			t.Errorf("%s ended, %s, and its holder was told %s", n.owner, end.Reason, n.told)
 		}
-		if at.After(done) && n.heard.Before(done.Add(-n.timeout*6/10)) {
+		// One attempt may fail, with no more than 100 ms to wait while others' ends are carried out; not two in a row.
+		if at.After(done) && n.heard.Before(done.Add(-n.timeout*12/10-2*time.Second)) {
 			t.Errorf("it was calm, and %s could not renew for %v", n.owner, done.Sub(n.heard))
 		}
 		last := n.tried
