@@ -118,7 +118,7 @@ func drawSessionOp(t *rapid.T, txn *znode.Txn) {
 	case 2:
 		op = znode.KillSessionOp(o)
 	case 3:
-		op = znode.ExpireSessionOp(o, znode.Zxid(rapid.Uint64().Draw(t, "used")), rapid.Uint64().Draw(t, "term"))
+		op = znode.ExpireSessionOp(o, znode.Zxid(rapid.Uint64().Draw(t, "used")), rapid.Uint64Min(1).Draw(t, "term"))
 	case 4:
 		op, txn.Session = znode.AddWatchOp(p, mode), k
 	default:
