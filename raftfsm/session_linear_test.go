@@ -207,7 +207,7 @@ func judge(t *testing.T, c *served, all []*tenant, calm, done time.Time) {
 		if n.told != 0 && n.told != end.Reason {
 			t.Errorf("%s ended, %s, and its holder was told %s", n.owner, end.Reason, n.told)
 		}
-		// One attempt may fail, with no more than 100 ms to wait while others' ends are carried out; not two in a row.
+		// One attempt in a row may fail, not two: with seed 1 one of some holders does in about 6 of 100 runs. Why is not known.
 		if at.After(done) && n.heard.Before(done.Add(-n.timeout*12/10-2*time.Second)) {
 			t.Errorf("it was calm, and %s could not renew for %v", n.owner, done.Sub(n.heard))
 		}

@@ -93,8 +93,8 @@ func (t *tracker) renew(ctx context.Context, keys []znode.SessionKey) ([]answer,
 // renewed is how a session stands once all that was committed before it was renewed has been told to the table and is in
 // the state. The recorded lease is nil if it could not be renewed.
 //
-// What it has left is reckoned from when the renewal was recorded, so long ago by a clock that counts everything. A later one may be noted already, but whether this
-// member led then is not known yet.
+// What it has left is reckoned from when the renewal was recorded, so long ago. A later one may be noted already, but whether
+// this member led then is not known yet.
 func (o *office) renewed(s *znode.Sessions, k znode.SessionKey, recorded *lease, ago, now time.Duration) answer {
 	if recorded != nil && recorded.standing == held {
 		return recorded.alive(recorded.timeout() - ago)
