@@ -68,14 +68,14 @@ func (n *Node) wake() {
 	n.changed = make(chan struct{})
 }
 
-// Proposed is how many transactions were carried out or refused.
+// Proposed is how many proposals were carried out or refused, each of one transaction or, of ProposeAll, of several.
 func (n *Node) Proposed() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.proposed
 }
 
-// Asked is how often Propose was called.
+// Asked is how often Propose or ProposeAll was called.
 func (n *Node) Asked() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -101,6 +101,15 @@ func (n *Node) wait(ctx context.Context, f func() bool) bool {
 
 // Propose is a Proposer's.
 func (n *Node) Propose(ctx context.Context, txn *znode.Txn) (*znode.Result, error) {
+	results, err := n.ProposeAll(ctx, []znode.Txn{*txn})
+	if err != nil {
+		return nil, err
+	}
+	return results[0], nil
+}
+
+// ProposeAll is a Proposer's. Nothing comes between the transactions, and no state between them is ever seen.
+func (n *Node) ProposeAll(ctx context.Context, txns []znode.Txn) ([]*znode.Result, error) {
 	n.mu.Lock()
 	n.asked++
 	n.mu.Unlock()
@@ -112,19 +121,22 @@ func (n *Node) Propose(ctx context.Context, txn *znode.Txn) (*znode.Result, erro
 	if n.faults.Propose != nil {
 		return nil, n.faults.Propose
 	}
-	if err := txn.Validate(); err != nil {
-		panic("apitest: the API proposed what is not valid: " + err.Error())
-	}
 	n.proposed++
 	n.machine.Advance(int64(n.proposed), 1)
-	res := n.machine.Apply(txn)
+	results := make([]*znode.Result, len(txns))
+	for i := range txns {
+		if err := txns[i].Validate(); err != nil {
+			panic("apitest: the API proposed what is not valid: " + err.Error())
+		}
+		results[i] = n.machine.Apply(&txns[i])
+	}
 	n.state = n.machine.State()
 	n.Hub.Publish(n.state)
 	n.wake()
 	if n.faults.Swallow != nil {
 		return nil, n.faults.Swallow
 	}
-	return res, nil
+	return results, nil
 }
 
 // State is a Reader's.
