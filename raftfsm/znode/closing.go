@@ -45,7 +45,7 @@ func (m *Machine) openSession(op *Op, z Zxid) OpResult {
 	t.forget(m.now - TombstoneTime)
 	s := &Session{Key: k, Owner: Owner(z), Timeout: op.Session.Timeout, Opened: m.now, Used: z}
 	t.open(s)
-	return OpResult{Session: s}
+	return OpResult{Session: s, Seal: op.Session.Seal}
 }
 
 // closeSession ends a session: its watches and its ephemerals go in the same transaction, and what watched them fires.

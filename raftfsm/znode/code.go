@@ -18,14 +18,17 @@ const (
 	QuotaExceeded
 	StaleTerm   // what a leader decided came too late: its term was over
 	SessionUsed // the session was used since its leader judged it
-	codes       // how many there are
+	TooLarge    // more than one transaction may delete or read
+	// IdempotencyMismatch: the key was used for another transaction.
+	IdempotencyMismatch
+	codes // how many there are
 )
 
 var codeNames = [codes]string{
 	OK: "ok", RolledBack: "rolled_back", BadArguments: "bad_arguments", NoNode: "no_node", NodeExists: "node_exists",
 	BadVersion: "bad_version", NotEmpty: "not_empty", NoChildrenForEphemerals: "no_children_for_ephemerals",
 	SessionExpired: "session_expired", NoWatch: "no_watch", QuotaExceeded: "quota_exceeded", StaleTerm: "stale_term",
-	SessionUsed: "session_used",
+	SessionUsed: "session_used", TooLarge: "too_large", IdempotencyMismatch: "idempotency_mismatch",
 }
 
 func (c Code) String() string {

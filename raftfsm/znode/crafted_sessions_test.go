@@ -7,20 +7,24 @@ import (
 	"testing"
 )
 
-// parts is what a crafted state of version 2, at zxid 9 and time 100, has beside the root.
+// parts is what a crafted state, at zxid 9 and time 100, has beside the root.
 type parts struct {
 	nodes                []raw
 	live, ended, watches [][]byte
 	floor                uint64
 	chunks               [][]byte // the last is the tail; none: an empty one
+	outcomes             [][]byte
 }
 
-func (p parts) bytes() []byte {
+func (p parts) bytes() []byte { return p.in(3) }
+
+// in is the state in version 2 or 3 of the format.
+func (p parts) in(version byte) []byte {
 	root := leaf("=", "", "", 0)
 	if n := uint64(len(p.nodes)); n > 0 {
 		root = root.more(9, n, n)
 	}
-	b := append([]byte(stateMagic), 2, sectionMeta)
+	b := append([]byte(stateMagic), version, sectionMeta)
 	b = append(appendNums(b, 9, 100, uint64(1+len(p.nodes))), sectionNodes)
 	b = append(b, root...)
 	for _, n := range p.nodes {
@@ -36,6 +40,10 @@ func (p parts) bytes() []byte {
 	}
 	b = appendNums(append(b, sectionHistory), p.floor, uint64(len(p.chunks)-1))
 	b = append(b, slices.Concat(p.chunks...)...)
+	if version > 2 {
+		b = appendNums(append(b, sectionOutcomes), uint64(len(p.outcomes)))
+		b = append(b, slices.Concat(p.outcomes...)...)
+	}
 	return sealed(append(b, sectionEnd))
 }
 
@@ -181,15 +189,14 @@ func TestCraftedSessions(t *testing.T) {
 		{"told to sessions backwards", false, one(record(5, 1, set, 3, 0, math.MaxUint64, 0))},
 		{"told to more than memory holds", false, one(append(append(appendNums(nil, 5, 1), set...), 0xff, 0xff, 0xff, 0xff, 0x0f))},
 	} {
-		b := tt.bytes()
-		if !tt.ok {
-			refusesBytes(t, b, "%s", tt.name)
-			continue
-		}
-		if s, err := DecodeState(bytes.NewReader(b)); err != nil {
-			t.Errorf("%s: %v", tt.name, err)
-		} else if !bytes.Equal(encode(t, s), b) {
-			t.Errorf("%s: written again, the bytes differ", tt.name)
+		for _, b := range [][]byte{tt.in(2), tt.in(3)} {
+			if !tt.ok {
+				refusesBytes(t, b, "%s", tt.name)
+			} else if s, err := DecodeState(bytes.NewReader(b)); err != nil {
+				t.Errorf("%s: %v", tt.name, err)
+			} else if !bytes.Equal(encode(t, s), tt.in(3)) {
+				t.Errorf("%s: written again, the bytes differ", tt.name)
+			}
 		}
 	}
 }
@@ -198,7 +205,7 @@ func TestCraftedSessions(t *testing.T) {
 func TestCraftedCounts(t *testing.T) {
 	good := parts{}.bytes()
 	at := bytes.Index(good, []byte{sectionSessions, 0, 0, 0, sectionHistory, 0, 0})
-	for i, most := range map[int]uint64{1: MaxSessions, 2: MaxTombstones, 3: MaxWatches, 6: MaxHistoryRecords, 10: MaxHistoryBytes} {
+	for i, most := range map[int]uint64{1: MaxSessions, 2: MaxTombstones, 3: MaxWatches, 6: MaxHistoryRecords, 10: MaxHistoryBytes, 12: MaxOutcomes} {
 		for _, n := range []uint64{most, most + 1, math.MaxUint64} {
 			b := slices.Concat(good[:at+i], appendNums(nil, n), good[at+i+1:len(good)-4])
 			refusesBytes(t, sealed(b), "number %d is %d", i, n)

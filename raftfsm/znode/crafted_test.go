@@ -57,7 +57,7 @@ func crafted(zxid, count uint64, nodes ...raw) []byte {
 }
 
 // Bytes with a correct checksum that no Encode writes. The first of each group is right, so that it is the difference
-// that is refused. Each is tried in both versions of the format: they differ in what follows the znodes.
+// that is refused. Each is tried in all versions of the format: they differ in what follows the znodes.
 func TestCraftedStates(t *testing.T) {
 	root := func(children uint64) raw { return leaf("=", "", "", 0).more(9, children, children) }
 	a := func() raw { return leaf("=", "a", "", 1) }
@@ -134,19 +134,21 @@ func TestCraftedStates(t *testing.T) {
 			zxid = 0
 		}
 		versionTwo := inVersionTwo(old, zxid)
+		versionThree := inVersionThree(versionTwo)
 		if tt.name == "another version" {
-			versionTwo[len(stateMagic)] = 3
-			versionTwo = sealed(versionTwo[:len(versionTwo)-4])
+			versionTwo[len(stateMagic)], versionThree[len(stateMagic)] = 4, 4
+			versionTwo, versionThree = sealed(versionTwo[:len(versionTwo)-4]), sealed(versionThree[:len(versionThree)-4])
 		}
 		if !tt.ok {
 			refusesBytes(t, old, "%s, in version 1", tt.name)
 			refusesBytes(t, versionTwo, "%s, in version 2", tt.name)
+			refusesBytes(t, versionThree, "%s, in version 3", tt.name)
 			continue
 		}
-		for _, b := range [][]byte{old, versionTwo} {
+		for _, b := range [][]byte{old, versionTwo, versionThree} {
 			if s, err := DecodeState(bytes.NewReader(b)); err != nil {
 				t.Errorf("%s: %v", tt.name, err)
-			} else if !bytes.Equal(encode(t, s), versionTwo) {
+			} else if !bytes.Equal(encode(t, s), versionThree) {
 				t.Errorf("%s: written again, the bytes differ", tt.name)
 			}
 		}
@@ -157,7 +159,8 @@ func TestCraftedStates(t *testing.T) {
 // read again it is the same. The checksum is put right, or nothing but Encode's own bytes would get past it.
 func FuzzDecodeState(f *testing.F) {
 	for _, b := range [][]byte{
-		goldenHistory(f).encoded(), newRig(f).encoded(), goldenSessions(f).encoded(), golden(f, "testdata/state-v1.hex"),
+		goldenHistory(f).encoded(), newRig(f).encoded(), goldenSessions(f).encoded(), goldenOutcomes(f).encoded(), golden(f, "testdata/state-v1.hex"),
+		golden(f, "testdata/state-v2.hex"),
 		parts{live: [][]byte{live("ann", 2, 100, 7)}, ended: [][]byte{dead("bob", 3, 1, 6, 7)}, watches: [][]byte{watching(2, 1, "/")},
 			floor: 3, chunks: [][]byte{part(3, 5, 1, record(2, 1, happened(3, "/a"), 2, 0)), part(5, 5, 0)}}.bytes(),
 	} {

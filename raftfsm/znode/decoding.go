@@ -96,6 +96,11 @@ func (d *decoder) state() (*State, error) {
 		}
 		s.History = *h
 	}
+	if d.version > 2 {
+		if err := d.outcomes(s); err != nil {
+			return nil, err
+		}
+	}
 	if err := d.owners(); err != nil {
 		return nil, err
 	}
@@ -149,7 +154,7 @@ func (d *decoder) node(newest Zxid) error {
 	if err != nil {
 		return err
 	}
-	if flag >= flags {
+	if flag >= flags || flag >= flagGoes && d.version < 3 {
 		return corrupt("flags %#x", flag)
 	}
 	dir := d.dir
@@ -211,6 +216,9 @@ func (d *decoder) stat(n *Node, flag byte) {
 		if flag&flagOwner != 0 {
 			n.more.owner = Owner(d.num())
 		}
+		if flag&flagGoes != 0 {
+			n.more.ttl = int64(d.num()) + isContainer
+		}
 	}
 }
 
@@ -228,6 +236,8 @@ func checkStat(n *Node, flag byte, newest Zxid) string {
 		return "has no sound owner"
 	case flag&flagOwner != 0 && m.created > 0:
 		return "is ephemeral and had children"
+	case flag&flagGoes != 0 && (m == nil || m.owner != 0 || m.ttl == 0 || m.ttl < isContainer || m.ttl > MaxTTL || n.Path().IsRoot()):
+		return "has no sound time to live"
 	}
 	return ""
 }

@@ -12,20 +12,21 @@ import (
 //
 //	magic, format version
 //	sections: a tag byte each; meta (zxid, time, number of znodes), then znodes in the order of the tree,
-//	then sessions (those alive, ended, watches) and the history (its chunks)
+//	then sessions (those alive, ended, watches), the history (its chunks) and the outcomes that are kept
 //	the end tag and a CRC32C of all before it, low byte first
 //
 // Numbers are uvarints. Equal states give equal bytes on every member, however they came to them. Version 1 had neither
-// sessions nor history, and is still read.
+// sessions nor history, version 2 neither outcomes nor containers; both are still read.
 const (
 	stateMagic   = "holtstate"
-	stateVersion = 2
+	stateVersion = 3
 
 	sectionEnd      = 0
 	sectionMeta     = 1
 	sectionNodes    = 2
 	sectionSessions = 3
 	sectionHistory  = 4
+	sectionOutcomes = 5
 
 	// bufferBytes is the unit of reading and writing; the data of any znode fits in.
 	bufferBytes = 2 * MaxDataBytes
@@ -37,6 +38,7 @@ const (
 	flagMore                // children or ACL were there once, or an owner is
 	flagSet                 // the data was set after the create, be it in the same transaction
 	flagOwner               // a session owns it
+	flagGoes                // it has a TTL, or is a container
 	flags                   // the first bit that means nothing
 )
 
@@ -60,6 +62,7 @@ func (s *State) Encode(w io.Writer) error {
 	}
 	e.sessions(s.Sessions)
 	e.history(&s.History)
+	e.outcomes(&s.Outcomes)
 	e.byte(sectionEnd)
 	if e.err == nil {
 		e.err = e.w.Flush()
@@ -99,6 +102,9 @@ func (e *encoder) node(n *Node) {
 	if n.Owner() != 0 {
 		flag |= flagOwner
 	}
+	if n.more != nil && n.more.ttl != 0 {
+		flag |= flagGoes
+	}
 	if n.version != 0 {
 		flag |= flagSet
 	}
@@ -116,6 +122,9 @@ func (e *encoder) node(n *Node) {
 		b = appendNums(b, uint64(m.pzxid), m.created, m.children, uint64(m.aversion))
 		if m.owner != 0 {
 			b = appendNums(b, uint64(m.owner))
+		}
+		if m.ttl != 0 {
+			b = appendNums(b, uint64(m.ttl-isContainer))
 		}
 	}
 	e.buf, e.dir = b, dir
@@ -153,6 +162,16 @@ func (e *encoder) history(h *History) {
 		e.chunk(&h.full[i])
 	}
 	e.chunk(&h.tail)
+}
+
+// outcomes writes them one by one: where their chunks end is each member's own business.
+func (e *encoder) outcomes(o *Outcomes) {
+	e.byte(sectionOutcomes)
+	e.num(uint64(o.count))
+	for _, b := range o.all() {
+		e.num(uint64(len(b)))
+		e.write(b)
+	}
 }
 
 func (e *encoder) chunk(c *chunk) {

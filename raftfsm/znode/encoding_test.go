@@ -42,17 +42,24 @@ func goldenHistory(t testing.TB) *rig {
 	return r
 }
 
-// empty is what version 2 writes behind the znodes where there are no sessions and the history begins at zxid.
+// empty is what version 2 wrote behind the znodes where there are no sessions and the history begins at zxid.
 func empty(zxid uint64) []byte {
 	b := []byte{sectionSessions, 0, 0, 0, sectionHistory}
 	return appendNums(b, zxid, 0, zxid, zxid, 0, 0)
 }
 
-// inVersionTwo is a sealed state of version 1 as version 2 writes it: its history begins now.
+// inVersionTwo is a sealed state of version 1 as version 2 wrote it: its history begins now.
 func inVersionTwo(b []byte, zxid uint64) []byte {
 	body := append(bytes.Clone(b[:len(b)-5]), empty(zxid)...)
 	body[len(stateMagic)] = 2
 	return sealed(append(body, sectionEnd))
+}
+
+// inVersionThree is a sealed state of version 2 as version 3 writes it: no outcomes are kept.
+func inVersionThree(b []byte) []byte {
+	body := append(bytes.Clone(b[:len(b)-5]), sectionOutcomes, 0, sectionEnd)
+	body[len(stateMagic)] = 3
+	return sealed(body)
 }
 
 // The golden file of version 1 is never written again. It reads as it always did, and has no sessions and no past.
@@ -72,7 +79,7 @@ func TestStateFormatOneIsRead(t *testing.T) {
 	if s.Sessions.Len() != 0 || s.History.Floor() != 5 || s.History.Len() != 0 {
 		t.Errorf("%d sessions, %d records after zxid %d", s.Sessions.Len(), s.History.Len(), s.History.Floor())
 	}
-	if got, want := encode(t, s), inVersionTwo(old, 5); !bytes.Equal(got, want) {
+	if got, want := encode(t, s), inVersionThree(inVersionTwo(old, 5)); !bytes.Equal(got, want) {
 		t.Errorf("it is written as\n%s\nwant\n%s", hex.Dump(got), hex.Dump(want))
 	}
 	r.Machine = FromState(s)
@@ -99,13 +106,13 @@ func goldenSessions(t testing.TB) *rig {
 	return r
 }
 
-func TestStateFormatTwoIsFixed(t *testing.T) {
-	want := golden(t, "testdata/state-v2.hex")
-	r := goldenSessions(t)
-	if got := r.encoded(); !bytes.Equal(got, want) {
-		t.Errorf("the state is written as\n%s\nand not as in the golden file\n%s", hex.Dump(got), hex.Dump(want))
+// The golden file of version 2 is never written again either. It has no outcomes.
+func TestStateFormatTwoIsRead(t *testing.T) {
+	old := golden(t, "testdata/state-v2.hex")
+	r, s := goldenSessions(t), decode(t, old)
+	if got, want := r.encoded(), inVersionThree(old); !bytes.Equal(got, want) || !bytes.Equal(encode(t, s), want) {
+		t.Errorf("the state is written as\n%s\nand not as the golden file says\n%s", hex.Dump(got), hex.Dump(want))
 	}
-	s := decode(t, want)
 	ann, bob := s.Sessions.ByKey(key("ann")), s.Sessions.ByKey(key("bob"))
 	if s.Zxid != 13 || s.Time != 3000 || s.Tree.Len() != 4 || s.Sessions.Len() != 2 || ann == nil || bob == nil {
 		t.Fatalf("zxid %d, time %d, %d znodes, %d sessions", s.Zxid, s.Time, s.Tree.Len(), s.Sessions.Len())
@@ -197,6 +204,7 @@ func refusesBytes(t *testing.T, b []byte, what string, args ...any) {
 func TestDamagedStateIsRefused(t *testing.T) {
 	damage(t, golden(t, "testdata/state-v1.hex"))
 	damage(t, golden(t, "testdata/state-v2.hex"))
+	damage(t, golden(t, "testdata/state-v3.hex"))
 }
 
 func damage(t *testing.T, b []byte) {
@@ -215,7 +223,7 @@ func damage(t *testing.T, b []byte) {
 }
 
 func TestReadErrorIsNotCorruption(t *testing.T) {
-	b := golden(t, "testdata/state-v2.hex")
+	b := golden(t, "testdata/state-v3.hex")
 	broken := errors.New("the disk is gone")
 	for n := range len(b) + 1 {
 		r := io.MultiReader(bytes.NewReader(b[:n]), iotest.ErrReader(broken))

@@ -30,4 +30,24 @@ const (
 	MaxTombstones = 100_000
 	// TombstoneTime is how long an ended session is remembered at least, in ms, unless there are too many.
 	TombstoneTime = 3600 * 1000
+
+	// MaxTTL bounds a znode's time to live, in ms, as ZooKeeper does: about 34 years.
+	MaxTTL = 1<<40 - 1
+	// ContainerGrace is how long a container that never had children is left alone, in ms.
+	ContainerGrace = 5 * 60 * 1000
+	// MaxTreeDelete bounds how many znodes one transaction deletes by recursive deletes: all members carry it out in one step.
+	MaxTreeDelete = 10_000
+	// MaxReadBytes bounds the data and names that the reads in one transaction give.
+	MaxReadBytes = MaxTxnBytes
+	// MaxKeptReadBytes is MaxReadBytes of a transaction whose outcome is kept.
+	MaxKeptReadBytes = 64 << 10
+	// MaxCreated bounds the number of children that an import says a znode ever had.
+	MaxCreated = 1 << 53
+
+	// MaxOutcomes bounds how many outcomes of transactions with an Idempotency-Key are kept.
+	MaxOutcomes = 500_000
+	// MaxOutcomeBytes bounds how many bytes they take together.
+	MaxOutcomeBytes = 128 << 20
+	// OutcomeTime is how long an outcome is kept, in ms, unless there are too many; and until its session ends, if that is later.
+	OutcomeTime = 10 * 60 * 1000
 )

@@ -12,6 +12,8 @@ type Machine struct {
 	now      int64 // of the next, never less
 	term     uint64
 
+	outcomes     Outcomes
+	index        outcomeIndex
 	sessionsView *Sessions // the copy in the last State; nil once it is out of date
 	counts       map[Owner]*counts
 
@@ -23,6 +25,10 @@ type Machine struct {
 	changed map[Path]int // parents to the index of their NodeChildrenChanged
 	ending  Owner        // the session it ends
 	record  Record       // room for what becomes of the events
+	body    []byte       // room for its outcome
+	deleted int          // znodes that recursive deletes took
+	given   int          // bytes that reads gave
+	givable int          // and may give
 }
 
 // State is the machine after some transaction. It never changes.
@@ -37,6 +43,8 @@ type State struct {
 	Sessions *Sessions
 	// History is what the last transactions did.
 	History History
+	// Outcomes are how the last transactions with an Idempotency-Key ended.
+	Outcomes Outcomes
 }
 
 // change is one step of a transaction, as needed to take it back: node replaced old, or was made where old is nil, or
@@ -45,15 +53,18 @@ type change struct{ node, old *Node }
 
 // NewMachine is the state before the first transaction: a tree of the root alone, at zxid 0.
 func NewMachine() *Machine {
-	return &Machine{tree: newTree(), sessions: newSessions(), counts: make(map[Owner]*counts)}
+	m := &Machine{tree: newTree(), sessions: newSessions(), counts: make(map[Owner]*counts)}
+	m.index = m.outcomes.index()
+	return m
 }
 
 // FromState is a machine that goes on from s.
 func FromState(s *State) *Machine {
 	m := &Machine{
 		tree: s.Tree.Copy(), sessions: s.Sessions.Copy(), history: s.History.clip(), zxid: s.Zxid, time: s.Time, now: s.Time,
-		counts: make(map[Owner]*counts),
+		outcomes: s.Outcomes.clip(), counts: make(map[Owner]*counts),
 	}
+	m.index = m.outcomes.index()
 	m.sessions.endings = slices.Clip(m.sessions.endings)
 	m.sessions.ephemerals.Scan(func(e ephemeral) bool { m.countOf(e.owner).ephemerals++; return true })
 	m.sessions.byOwner.Scan(func(w *Watch) bool { m.countOf(w.Owner).watches++; return true })
@@ -65,7 +76,7 @@ func (m *Machine) State() *State {
 	if m.sessionsView == nil {
 		m.sessionsView = m.sessions.Copy()
 	}
-	return &State{Zxid: m.zxid, Time: m.time, Tree: m.tree.Copy(), Sessions: m.sessionsView, History: m.history}
+	return &State{Zxid: m.zxid, Time: m.time, Tree: m.tree.Copy(), Sessions: m.sessionsView, History: m.history, Outcomes: m.outcomes}
 }
 
 // Zxid is that of the last transaction that changed anything.
@@ -75,16 +86,43 @@ func (m *Machine) Zxid() Zxid { return m.zxid }
 // entry they are in.
 func (m *Machine) Advance(now int64, term uint64) { m.now, m.term = max(m.time, now), term }
 
-// Apply carries out a transaction: every op, or none and the reason.
+// Apply carries out a transaction: every op, or none and the reason. One whose outcome is kept is not carried out again.
 func (m *Machine) Apply(txn *Txn) *Result {
-	r := newResult(len(txn.Ops))
 	m.begin()
+	m.givable = MaxReadBytes
+	if txn.Once != nil {
+		if kept, ok := m.keptOutcome(txn.Once.Key); ok {
+			return m.replay(txn, kept)
+		}
+		m.givable = MaxKeptReadBytes
+	}
 	z := m.zxid + 1
+	r := m.run(txn, z)
+	if m.dirty || txn.Once != nil {
+		m.zxid, m.time = z, m.now
+		if m.session != nil {
+			r.Session = m.use(z)
+		}
+	}
+	r.Zxid = m.zxid
+	if txn.Once != nil {
+		m.keep(txn, r)
+	}
+	if m.dirty {
+		m.tell(z)
+		clear(m.undo) // or it would keep replaced znodes alive
+		clear(m.events)
+	}
+	return r
+}
+
+// run carries out the ops, and takes back what it did if one is refused.
+func (m *Machine) run(txn *Txn, z Zxid) *Result {
+	r := newResult(len(txn.Ops))
 	if txn.Session != nil {
 		if m.session = m.sessions.ByKey(*txn.Session); m.session == nil {
 			r.Ops = append(r.Ops, refused(SessionExpired, txn.Ops[0].Path, nil))
 			r.refuse(len(txn.Ops))
-			r.Zxid = m.zxid
 			return r
 		}
 		r.Session = m.session
@@ -97,22 +135,13 @@ func (m *Machine) Apply(txn *Txn) *Result {
 			break
 		}
 	}
-	if m.dirty {
-		m.zxid, m.time = z, m.now
-		if m.session != nil {
-			r.Session = m.use(z)
-		}
-		m.tell(z)
-		clear(m.undo) // or it would keep replaced znodes alive
-		clear(m.events)
-	}
-	r.Zxid = m.zxid
 	return r
 }
 
 // begin clears what is of one transaction.
 func (m *Machine) begin() {
 	m.session, m.dirty, m.undo, m.events, m.ending = nil, false, m.undo[:0], m.events[:0], 0
+	m.deleted, m.given = 0, 0
 	if len(m.changed) > maxChangedKept {
 		m.changed = nil
 	}
@@ -173,5 +202,6 @@ func (m *Machine) rollBack() {
 	}
 	clear(m.undo)
 	clear(m.events)
+	m.events = m.events[:0]
 	m.dirty = false
 }

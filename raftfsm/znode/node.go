@@ -25,7 +25,11 @@ type more struct {
 	children uint64 // children now
 	aversion int64
 	owner    Owner // of an ephemeral
+	ttl      int64 // ms; containers have isContainer
 }
+
+// isContainer in the place of a TTL marks a container.
+const isContainer = -1
 
 // Stat is what is known about a znode besides its data, as ZooKeeper's. Times are ms since the Unix epoch.
 type Stat struct {
@@ -104,6 +108,48 @@ func (n *Node) Owner() Owner {
 	return n.more.owner
 }
 
+// Mode is what kind of znode it is. That its name was sequential is not remembered.
+func (n *Node) Mode() Mode {
+	switch m := n.more; {
+	case m == nil:
+		return Persistent
+	case m.owner != 0:
+		return Ephemeral
+	case m.ttl == isContainer:
+		return Container
+	case m.ttl > 0:
+		return PersistentWithTTL
+	}
+	return Persistent
+}
+
+// TTL is its time to live in ms, 0 if it has none.
+func (n *Node) TTL() int64 {
+	if n.more == nil || n.more.ttl < 0 {
+		return 0
+	}
+	return n.more.ttl
+}
+
+// Created is how many children were ever created.
+func (n *Node) Created() uint64 { return n.nextNumber() }
+
+// Due is when the znode goes if nothing happens to it, in ms since the Unix epoch; ok is false if it stays. A container goes once it
+// has lost its last child, or was not used for ContainerGrace; a znode with a TTL when it has no children and its data was not set
+// for that long (ZooKeeper's ContainerManager).
+func (n *Node) Due() (due int64, ok bool) {
+	switch m := n.more; {
+	case m == nil || m.ttl == 0 || m.children > 0:
+		return 0, false
+	case m.ttl > 0:
+		return n.mtime + m.ttl, true
+	case m.created > 0:
+		return n.ctime, true
+	default:
+		return n.ctime + ContainerGrace, true
+	}
+}
+
 // dir is the path of the directory it lives in, as the tree orders by it: "" for the root and its children.
 func (n *Node) dir() string {
 	if n.nameAt == 0 {
@@ -143,6 +189,17 @@ func (n *Node) withChild(delta int, z Zxid) *Node {
 	} else {
 		m.children--
 	}
+	c.more = &m
+	return &c
+}
+
+// withCreated is the znode after its number of children ever created was raised.
+func (n *Node) withCreated(created uint64, z Zxid) *Node {
+	c, m := *n, more{}
+	if n.more != nil {
+		m = *n.more
+	}
+	m.created, m.pzxid = created, z
 	c.more = &m
 	return &c
 }

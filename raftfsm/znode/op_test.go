@@ -7,24 +7,24 @@ import (
 
 func TestModes(t *testing.T) {
 	for _, tt := range []struct {
-		mode                  Mode
-		name                  string
-		sequential, supported bool
+		mode            Mode
+		name            string
+		sequential, ttl bool
 	}{
-		{Persistent, "persistent", false, true},
-		{Ephemeral, "ephemeral", false, true},
-		{PersistentSequential, "persistent_sequential", true, true},
-		{EphemeralSequential, "ephemeral_sequential", true, true},
+		{Persistent, "persistent", false, false},
+		{Ephemeral, "ephemeral", false, false},
+		{PersistentSequential, "persistent_sequential", true, false},
+		{EphemeralSequential, "ephemeral_sequential", true, false},
 		{Container, "container", false, false},
-		{PersistentWithTTL, "persistent_with_ttl", false, false},
-		{PersistentSequentialWithTTL, "persistent_sequential_with_ttl", true, false},
+		{PersistentWithTTL, "persistent_with_ttl", false, true},
+		{PersistentSequentialWithTTL, "persistent_sequential_with_ttl", true, true},
 	} {
 		if m, ok := ParseMode(tt.name); !ok || m != tt.mode {
 			t.Errorf("%q reads as %v, %t", tt.name, m, ok)
 		}
 		m := tt.mode
-		if m.String() != tt.name || m.Sequential() != tt.sequential || m.Supported() != tt.supported {
-			t.Errorf("%s: sequential %t, supported %t", m, m.Sequential(), m.Supported())
+		if m.String() != tt.name || m.Sequential() != tt.sequential || m.HasTTL() != tt.ttl {
+			t.Errorf("%s: sequential %t, has a TTL %t", m, m.Sequential(), m.HasTTL())
 		}
 	}
 	for _, s := range []string{"", "Persistent", "persistent ", "unknown", "0"} {
@@ -41,14 +41,16 @@ func TestModes(t *testing.T) {
 func TestNumbersAndNamesAreFixed(t *testing.T) {
 	for i, want := range []string{
 		"ok", "rolled_back", "bad_arguments", "no_node", "node_exists", "bad_version", "not_empty",
-		"no_children_for_ephemerals", "session_expired", "no_watch", "quota_exceeded", "stale_term", "session_used", "unknown",
+		"no_children_for_ephemerals", "session_expired", "no_watch", "quota_exceeded", "stale_term", "session_used", "too_large",
+		"idempotency_mismatch", "unknown",
 	} {
 		if got := Code(i).String(); got != want {
 			t.Errorf("code %d is called %s, want %s", i, got, want)
 		}
 	}
 	for i, want := range []string{
-		"unknown", "create", "put", "set", "delete", "check", "open_session", "close_session", "add_watch", "remove_watch", "unknown",
+		"unknown", "create", "put", "set", "delete", "check", "open_session", "close_session", "add_watch", "remove_watch", "check_session",
+		"get", "children", "exists", "load", "raise", "reap", "unknown",
 	} {
 		if got := Kind(i).String(); got != want {
 			t.Errorf("kind %d is called %s, want %s", i, got, want)
@@ -77,9 +79,9 @@ func TestValidate(t *testing.T) {
 		{"a kind beyond the last", false, Op{Kind: kinds, Path: a}},
 		{"an ephemeral", true, CreateOp(a, "x", Ephemeral)},
 		{"a sequential ephemeral", true, CreateSequentialOp(prefix("/a/"), "x", EphemeralSequential)},
-		{"a mode not supported yet", false, CreateOp(a, "", Container)},
+		{"a container", true, CreateOp(a, "x", Container)},
 		{"a mode beyond the last", false, CreateOp(a, "", modes)},
-		{"a put with a mode", false, Op{Kind: Put, Mode: PersistentSequential, Path: a}},
+		{"a put with a sequential mode", false, Op{Kind: Put, Mode: PersistentSequential, Path: a}},
 		{"a set with a mode", false, Op{Kind: Set, Mode: PersistentSequential, Path: a}},
 		{"the largest data", true, SetOp(a, full)},
 		{"larger data", false, SetOp(a, over)},
@@ -144,7 +146,8 @@ func TestValidateOfSessions(t *testing.T) {
 		{"ephemeral", true, anns(fleeting("/a"), fleetingNumbered("/a"), set("/a", "x"))},
 		{"ephemeral of nobody", false, nobodys(fleeting("/a"))},
 		{"sequential ephemeral of nobody", false, nobodys(check("/"), fleetingNumbered("/a"))},
-		{"ephemeral put", false, anns(Op{Kind: Put, Mode: Ephemeral, Path: a})},
+		{"ephemeral put", true, anns(Op{Kind: Put, Mode: Ephemeral, Path: a})},
+		{"ephemeral put of nobody", false, nobodys(Op{Kind: Put, Mode: Ephemeral, Path: a})},
 		{"nothing", false, anns()},
 	} {
 		if err := tt.txn.Validate(); (err == nil) != tt.ok {

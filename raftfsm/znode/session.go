@@ -84,7 +84,13 @@ type SessionOp struct {
 	Used Zxid
 	// Watch is which kind of watch, of AddWatch and RemoveWatch.
 	Watch WatchMode
+	// Seal, of OpenSession, is kept with the outcome and given again; zero if the transaction is not kept.
+	Seal Seal
 }
+
+// Seal is the id of a session in a form that only who has the Idempotency-Key of its opening can read: the id itself is not
+// stored, and still whoever asks again under the same key must be told it.
+type Seal [32]byte
 
 // OpenSessionOp opens a session; it must be alone in its transaction.
 func OpenSessionOp(key SessionKey, timeout int64) Op {

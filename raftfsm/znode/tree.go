@@ -15,7 +15,14 @@ const degree = 32
 // Copy is O(1) and shares what is not changed afterwards: one goroutine may change a tree while any number read its copies.
 type Tree struct {
 	nodes *btree.BTreeG[*Node]
-	bytes int64 // of all data
+	bytes int64                // of all data
+	due   *btree.BTreeG[dueAt] // those that go of themselves; nil before the first
+}
+
+// dueAt is when a znode goes of itself.
+type dueAt struct {
+	due int64
+	n   *Node
 }
 
 // pivots are nodes used only to search with; the B-tree's comparison makes them escape.
@@ -89,7 +96,55 @@ func (t *Tree) Len() int { return t.nodes.Len() }
 func (t *Tree) Bytes() int64 { return t.bytes }
 
 // Copy is the tree as it is now.
-func (t *Tree) Copy() *Tree { return &Tree{nodes: t.nodes.Copy(), bytes: t.bytes} }
+func (t *Tree) Copy() *Tree {
+	c := &Tree{nodes: t.nodes.Copy(), bytes: t.bytes}
+	if t.due != nil {
+		c.due = t.due.Copy()
+	}
+	return c
+}
+
+// Due yields the znodes that go by then if nothing happens to them, those first whose time comes first.
+func (t *Tree) Due(now int64) iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		if t.due != nil {
+			t.due.Scan(func(d dueAt) bool { return d.due <= now && yield(d.n) })
+		}
+	}
+}
+
+// NumDue is how many znodes there are that go of themselves and have no children now.
+func (t *Tree) NumDue() int {
+	if t.due == nil {
+		return 0
+	}
+	return t.due.Len()
+}
+
+// Subtree yields p and all below, parents before their children and a znode's descendants right behind it, siblings by name.
+func (t *Tree) Subtree(p Path) iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		if n := t.Get(p); n != nil {
+			t.walk(n, yield)
+		}
+	}
+}
+
+// walk yields n and what is below; false if it was to stop.
+func (t *Tree) walk(n *Node, yield func(*Node) bool) bool {
+	if !yield(n) {
+		return false
+	}
+	if n.NumChildren() == 0 {
+		return true
+	}
+	for c := range t.Children(n.Path(), "") {
+		if !t.walk(c, yield) {
+			return false
+		}
+	}
+	return true
+}
 
 // set puts n in its place and gives back who was there before.
 func (t *Tree) set(n *Node) (old *Node) {
@@ -97,13 +152,34 @@ func (t *Tree) set(n *Node) (old *Node) {
 	t.bytes += int64(len(n.Data()))
 	if old != nil {
 		t.bytes -= int64(len(old.Data()))
+		t.undue(old)
 	}
+	t.enlist(n)
 	return old
 }
 
 func (t *Tree) remove(n *Node) {
-	if _, ok := t.nodes.Delete(n); ok {
-		t.bytes -= int64(len(n.Data()))
+	if gone, ok := t.nodes.Delete(n); ok {
+		t.bytes -= int64(len(gone.Data()))
+		t.undue(gone)
+	}
+}
+
+// enlist puts a znode that goes of itself among those.
+func (t *Tree) enlist(n *Node) {
+	due, ok := n.Due()
+	if !ok {
+		return
+	}
+	if t.due == nil {
+		t.due = newBTree(func(a, b dueAt) bool { return a.due < b.due || a.due == b.due && nodeLess(a.n, b.n) })
+	}
+	t.due.Set(dueAt{due, n})
+}
+
+func (t *Tree) undue(n *Node) {
+	if due, ok := n.Due(); ok {
+		t.due.Delete(dueAt{due, n})
 	}
 }
 
@@ -111,4 +187,5 @@ func (t *Tree) remove(n *Node) {
 func (t *Tree) load(n *Node) {
 	t.nodes.Load(n)
 	t.bytes += int64(len(n.Data()))
+	t.enlist(n)
 }
