@@ -35,9 +35,7 @@ func (m *Machine) keep(txn *Txn, r *Result) {
 			break
 		}
 	}
-	for m.outcomes.Len() > MaxOutcomes || m.outcomes.Bytes() > MaxOutcomeBytes {
-		m.outcomes.drop(&m.index)
-	}
+	m.outcomes.trim(MaxOutcomes, MaxOutcomeBytes, &m.index)
 	m.dirty = true
 }
 
@@ -75,7 +73,7 @@ func (m *Machine) replay(txn *Txn, o outcome) *Result {
 		if op.kept != nil && op.kept.path == (Path{}) {
 			op.kept.path = Path{txn.Ops[i].Path.String() + op.kept.number}
 		}
-		if op.Code != OK && op.Code != RolledBack && op.Path == (Path{}) {
+		if i == r.Failed && op.Path == (Path{}) || op.Loaded == LoadedNot {
 			op.Path = txn.Ops[i].Path
 		}
 	}

@@ -154,3 +154,10 @@ func (o *Outcomes) drop(x *outcomeIndex) {
 		o.tail = make([]byte, 0, chunkBytes+chunkBytes/16)
 	}
 }
+
+// trim forgets the oldest while there are too many, or too many bytes of them.
+func (o *Outcomes) trim(count, bytes int, x *outcomeIndex) {
+	for o.count > count || o.bytes > bytes {
+		o.drop(x)
+	}
+}

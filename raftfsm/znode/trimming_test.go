@@ -39,7 +39,7 @@ func TestMachinesForgetAlike(t *testing.T) {
 			restore = rapid.IntRange(0, 39).Draw(t, "restore")
 		}
 		for i := range 40 {
-			txn := drawTxn(t, tw)
+			txn := drawTxn(t, tw, nil)
 			if byBytes && rapid.Bool().Draw(t, "wide") {
 				txn = &Txn{}
 				for range 16 {

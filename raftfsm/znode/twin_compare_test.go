@@ -2,52 +2,65 @@ package znode
 
 import (
 	"bytes"
+	"iter"
+	"math"
 	"reflect"
 	"slices"
 
 	"pgregory.net/rapid"
 )
 
-// compareResult says whether the transaction was carried out.
-func compareResult(t *rapid.T, got *Result, tw *twin, txn *Txn) bool {
-	want, code, failed := tw.apply(txn)
-	if got.Code.String() != code || got.Failed != failed || int64(got.Zxid) != tw.zxid || len(got.Ops) != len(want) {
-		t.Fatalf("ended with %s at op %d of %d, zxid %d; the twin with %s at op %d of %d, zxid %d",
-			got.Code, got.Failed, len(got.Ops), got.Zxid, code, failed, len(want), tw.zxid)
+// compareResult holds the result of a transaction to that of the twin.
+func compareResult(t *rapid.T, got *Result, tw *twin, txn *Txn) {
+	want := tw.apply(txn)
+	if got.Code.String() != want.code || got.Failed != want.failed || int64(got.Zxid) != want.zxid || got.Replayed != want.replayed ||
+		len(got.Ops) != len(want.ops) {
+		t.Fatalf("ended with %s at op %d of %d, zxid %d, replayed %t; the twin with %s at op %d of %d, zxid %d, replayed %t",
+			got.Code, got.Failed, len(got.Ops), got.Zxid, got.Replayed, want.code, want.failed, len(want.ops), want.zxid, want.replayed)
 	}
-	for i, w := range want {
-		g := got.Ops[i]
-		if g.Code.String() != w.code || g.Created != w.created {
-			t.Fatalf("op %d: %s, created %t; the twin %s, %t", i, g.Code, g.Created, w.code, w.created)
-		}
-		if w.at != "" && g.Path.String() != w.at {
-			t.Fatalf("op %d: %s arose at %s, with the twin at %s", i, g.Code, g.Path, w.at)
-		}
-		if g.Session != nil && int64(g.Session.Owner) != w.session || g.Session == nil && w.session != 0 {
-			t.Fatalf("op %d: its session is %+v, the twin's %d", i, g.Session, w.session)
-		}
-		if listed := op0Children(g, txn); !slices.Equal(listed, w.listed) {
-			t.Fatalf("op %d: the children are %q, with the twin %q", i, listed, w.listed)
-		}
-		if (g.Node == nil) != (w.path == "") {
-			t.Fatalf("op %d: it shows %v, the twin %q", i, g.Node, w.path)
-		}
-		if g.Node == nil {
+	for i := range want.ops {
+		if want.code != "ok" && i != want.failed {
+			// What was done before is taken back, and not remembered.
+			if !got.Replayed && got.Ops[i].Code.String() != want.ops[i].code {
+				t.Fatalf("op %d of one that was refused: %s; the twin %s", i, got.Ops[i].Code, want.ops[i].code)
+			}
 			continue
 		}
-		if g.Node.Path().String() != w.path || g.Node.Data() != w.node.data || g.Node.Stat() != w.stat {
-			t.Fatalf("op %d: %s %q %+v\nthe twin: %s %q %+v", i, g.Node.Path(), g.Node.Data(), g.Node.Stat(), w.path, w.node.data, w.stat)
-		}
+		compareOp(t, i, &got.Ops[i], &want.ops[i], &txn.Ops[i])
 	}
-	return code == "ok"
 }
 
-// op0Children are the children that a watch of them answers.
-func op0Children(r OpResult, txn *Txn) []string {
-	if r.Tree == nil {
-		return nil
+func compareOp(t *rapid.T, i int, g *OpResult, w *twinResult, op *Op) {
+	if g.Code.String() != w.code || g.Created != w.created || g.Deleted != w.deleted || g.Loaded != w.loaded || g.Seal != w.seal {
+		t.Fatalf("op %d, %s: %+v; the twin %+v", i, op.Kind, g, w)
 	}
-	return names(r.Tree.Children(txn.Ops[0].Path, ""))
+	if w.at != "" && g.Path.String() != w.at {
+		t.Fatalf("op %d: %s arose at %s, with the twin at %s", i, g.Code, g.Path, w.at)
+	}
+	if g.Session != nil && int64(g.Session.Owner) != w.session || g.Session == nil && w.session != 0 {
+		t.Fatalf("op %d: its session is %+v, the twin's %d", i, g.Session, w.session)
+	}
+	if g.Found() != (w.path != "") {
+		t.Fatalf("op %d: it shows %v, the twin %q", i, g.Node, w.path)
+	}
+	if w.path == "" {
+		return
+	}
+	mode, ttl := g.Mode()
+	wantMode, wantTTL := w.node.mode()
+	if g.Where().String() != w.path || g.Stat() != w.stat || mode != wantMode || ttl != wantTTL {
+		t.Fatalf("op %d: %s %+v %s %d\nthe twin: %s %+v %s %d", i, g.Where(), g.Stat(), mode, ttl, w.path, w.stat, wantMode, wantTTL)
+	}
+	if g.Code == OK && op.Kind == Get && g.Data() != w.node.data || g.Node != nil && g.Node.Data() != w.node.data {
+		t.Fatalf("op %d: the data is %q, with the twin %q", i, g.Data(), w.node.data)
+	}
+	if g.Code == OK && (op.Kind == Children || op.Kind == AddWatch && op.Session.Watch == ChildrenWatch) {
+		if listed := slices.Collect(g.Names()); !slices.Equal(listed, w.listed) {
+			t.Fatalf("op %d: the children are %q, with the twin %q", i, listed, w.listed)
+		}
+	} else if g.Tree != nil {
+		t.Fatalf("op %d: a tree nobody asked for", i)
+	}
 }
 
 func compareState(t *rapid.T, m *Machine, tw *twin) {
@@ -55,6 +68,34 @@ func compareState(t *rapid.T, m *Machine, tw *twin) {
 	compareTree(t, s, tw)
 	compareSessions(t, s.Sessions, tw)
 	compareHistory(t, &s.History, tw)
+	compareOutcomes(t, m, tw)
+}
+
+// compareOutcomes holds what is kept, and where it is said to be found, to the twin's.
+func compareOutcomes(t *rapid.T, m *Machine, tw *twin) {
+	s := m.State()
+	var got []twinOutcome
+	last, size := map[[16]byte]outcome{}, 0
+	for o, b := range s.Outcomes.all() {
+		got = append(got, twinOutcome{key: o.key, zxid: int64(o.zxid), due: o.due, owner: int64(o.owner)})
+		last[o.key] = o
+		size += len(b)
+	}
+	var want []twinOutcome
+	for _, o := range tw.outcomes {
+		want = append(want, twinOutcome{key: o.key, zxid: o.zxid, due: o.due, owner: o.owner})
+	}
+	if !reflect.DeepEqual(got, want) || s.Outcomes.Len() != len(got) || s.Outcomes.Bytes() != size {
+		t.Fatalf("%d outcomes of %d bytes are kept: %+v\nthe twin: %+v", s.Outcomes.Len(), s.Outcomes.Bytes(), got, want)
+	}
+	for k, o := range last {
+		if found, ok := m.outcomes.find(k, &m.index); !ok || !reflect.DeepEqual(found, o) {
+			t.Fatalf("under a key there is %+v, found is %+v, %t", o, found, ok)
+		}
+	}
+	if len(m.index.byKey) != len(last) {
+		t.Fatalf("%d keys lead to %d outcomes", len(m.index.byKey), len(last))
+	}
 }
 
 func compareTree(t *rapid.T, s *State, tw *twin) {
@@ -69,6 +110,7 @@ func compareTree(t *rapid.T, s *State, tw *twin) {
 	if !slices.Equal(all, tw.paths()) {
 		t.Fatalf("the tree is %q, the twin's %q", all, tw.paths())
 	}
+	compareGoing(t, s.Tree, tw)
 	for _, p := range all {
 		n := s.Tree.Get(path(p))
 		if n == nil || n.Data() != tw.nodes[p].data || n.Stat() != tw.stat(p) {
@@ -81,6 +123,28 @@ func compareTree(t *rapid.T, s *State, tw *twin) {
 			t.Fatalf("the children of %s after %q are %q, with the twin %q", p, after, got, want)
 		}
 	}
+}
+
+// compareGoing holds the znodes that go of themselves, and one subtree, to the twin's.
+func compareGoing(t *rapid.T, tree *Tree, tw *twin) {
+	then := tw.time + int64(rapid.IntRange(-1000, 400_000).Draw(t, "then"))
+	if got, want := pathsIn(tree.Due(then)), tw.goers(then); !slices.Equal(got, want) {
+		t.Fatalf("at %d there go %q, with the twin %q", then, got, want)
+	}
+	if got, want := tree.NumDue(), len(tw.goers(math.MaxInt64)); got != want {
+		t.Fatalf("%d go of themselves, with the twin %d", got, want)
+	}
+	p := rapid.SampledFrom(tw.paths()).Draw(t, "top")
+	if got, want := pathsIn(tree.Subtree(path(p))), tw.below(p); !slices.Equal(got, want) {
+		t.Fatalf("below %s there are %q, with the twin %q", p, got, want)
+	}
+}
+
+func pathsIn(nodes iter.Seq[*Node]) (paths []string) {
+	for n := range nodes {
+		paths = append(paths, n.Path().String())
+	}
+	return paths
 }
 
 func rapidEncode(t *rapid.T, s *State) []byte {

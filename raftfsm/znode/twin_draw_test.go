@@ -44,29 +44,31 @@ func drawOp(t *rapid.T, tw *twin, session bool) Op {
 			p = path(p).Child("b").String()
 		}
 	}
-	plain, counted := Persistent, PersistentSequential
-	if session && rapid.IntRange(0, 3).Draw(t, "persistent") < 3 {
-		plain, counted = Ephemeral, EphemeralSequential
-	}
 	data := rapid.StringN(0, 4, 8).Draw(t, "data")
 	switch rapid.SampledFrom([]string{
-		"create", "create", "sequential", "put", "put", "set", "set", "delete", "delete", "check", "absent",
+		"create", "create", "sequential", "put", "put", "set", "set", "delete", "delete", "check", "absent", "delete tree",
+		"reads", "reads", "check session", "load", "load", "raise", "reap",
 	}).Draw(t, "op") {
-	case "create":
-		return CreateOp(path(p), data, plain)
-	case "sequential":
-		if p != "/" {
-			p += rapid.SampledFrom([]string{"", "/", "/b"}).Draw(t, "suffix")
-		}
-		return CreateSequentialOp(prefix(p), data, counted)
-	case "put":
-		return put(p, data)
+	case "create", "sequential", "put":
+		return drawMaking(t, p, data, session)
 	case "set":
 		return set(p, data, drawTags(t, tw, p)...)
 	case "delete":
 		return remove(p, drawTags(t, tw, p)...)
+	case "delete tree":
+		return DeleteTreeOp(path(p), drawTags(t, tw, p)...)
 	case "check":
 		return check(p, drawTags(t, tw, p)...)
+	case "reads":
+		return rapid.SampledFrom([]Op{GetOp(path(p)), ChildrenOp(path(p)), ExistsOp(path(p))}).Draw(t, "read")
+	case "check session":
+		return drawCheckSession(t, tw, session)
+	case "load":
+		return drawLoad(t, tw, p, data)
+	case "raise":
+		return RaiseOp(path(p), uint64(rapid.IntRange(0, 12).Draw(t, "created")))
+	case "reap":
+		return drawReap(t, tw, p)
 	}
 	return absent(p)
 }
@@ -81,7 +83,7 @@ func drawOps(t *rapid.T, tw *twin) *Txn {
 	for range n {
 		op := drawOp(t, ahead, txn.Session != nil)
 		if careful {
-			if _, code, _ := ahead.apply(&Txn{Ops: []Op{op}, Session: txn.Session}); code != "ok" {
+			if a := ahead.apply(&Txn{Ops: []Op{op}, Session: txn.Session}); a.code != "ok" {
 				continue
 			}
 			ahead.zxid = tw.zxid // all share one
@@ -143,20 +145,21 @@ func drawEnd(t *rapid.T, tw *twin) Op {
 	return ExpireSessionOp(o, used, uint64(rapid.IntRange(1, 2).Draw(t, "term")))
 }
 
-func drawTxn(t *rapid.T, tw *twin) *Txn {
+// drawTxn draws a transaction, sometimes one of those in the past once more.
+func drawTxn(t *rapid.T, tw *twin, past []*Txn) *Txn {
 	alone := func(op Op) *Txn { return &Txn{Ops: []Op{op}} }
 	what := rapid.SampledFrom([]string{
 		"ops", "ops", "ops", "watch", "ops", "end", "watch", "unwatch", "ops", "watch", "open", "unwatch",
 	}).Draw(t, "transaction")
 	switch what {
 	case "open":
-		return alone(OpenSessionOp(drawKey(t), int64(rapid.IntRange(100, 9999).Draw(t, "timeout"))))
+		return drawOnce(t, past, alone(OpenSessionOp(drawKey(t), int64(rapid.IntRange(100, 102).Draw(t, "timeout")))))
 	case "end":
-		return alone(drawEnd(t, tw))
+		return drawOnce(t, past, alone(drawEnd(t, tw)))
 	}
 	session := drawSession(t, tw)
 	if what == "ops" || session == nil {
-		return drawOps(t, tw)
+		return drawOnce(t, past, drawOps(t, tw))
 	}
 	p := path(rapid.SampledFrom(universe()).Draw(t, "path"))
 	mode := WatchMode(rapid.IntRange(int(DataWatch), int(PersistentRecursive)).Draw(t, "mode"))

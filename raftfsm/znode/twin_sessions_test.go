@@ -48,9 +48,20 @@ func (t *twin) happened(what, path, cause string) {
 func (t *twin) sessionStep(op Op) twinResult {
 	switch op.Kind {
 	case OpenSession:
-		return t.openSession(op.Session.Key, op.Session.Timeout)
+		r := t.openSession(op.Session.Key, op.Session.Timeout)
+		if r.code == "ok" {
+			r.seal = op.Session.Seal
+		}
+		return r
 	case CloseSession:
 		return t.closeSession(op.Session)
+	case CheckSession:
+		for _, s := range t.sessions {
+			if op.Session.Owner == 0 || int64(op.Session.Owner) == s.owner {
+				return twinResult{code: "ok"}
+			}
+		}
+		return twinResult{code: "session_expired", at: "/"}
 	case AddWatch:
 		return t.addWatch(op.Path.String(), op.Session.Watch.String())
 	}

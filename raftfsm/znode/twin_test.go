@@ -22,6 +22,7 @@ type twin struct {
 	watches  []twinWatch                // in the order they were set
 	records  []twinRecord               // of all after began
 	began    int64
+	outcomes []twinOutcome // oldest first
 
 	// Of the transaction under way.
 	session int64 // it belongs to
@@ -37,6 +38,8 @@ type twinNode struct {
 	version             int64
 	creates, deletes    int64 // of children
 	owner               int64
+	kind                string // "", "container", or "ttl"
+	ttl                 int64
 }
 
 type twinResult struct {
@@ -46,8 +49,20 @@ type twinResult struct {
 	node    twinNode
 	stat    Stat
 	created bool
+	deleted int
+	loaded  Loaded
 	session int64    // that was opened or closed
-	listed  []string // what a watch of children shows below its path
+	seal    Seal     // of the one that was opened
+	listed  []string // the children, where they are asked for
+}
+
+// twinAnswer is how a transaction ended.
+type twinAnswer struct {
+	ops      []twinResult
+	code     string
+	failed   int
+	zxid     int64
+	replayed bool
 }
 
 func newTwin() *twin {
@@ -58,6 +73,7 @@ func (t *twin) clone() *twin {
 	c := *t
 	c.nodes, c.sessions = maps.Clone(t.nodes), maps.Clone(t.sessions)
 	c.ended, c.watches, c.records = slices.Clone(t.ended), slices.Clone(t.watches), slices.Clone(t.records)
+	c.outcomes = slices.Clone(t.outcomes)
 	return &c
 }
 
@@ -108,59 +124,93 @@ func (t *twin) stat(p string) Stat {
 	}
 }
 
-// apply gives a result an op, and how the transaction ended.
-func (t *twin) apply(txn *Txn) (results []twinResult, code string, failed int) {
+// apply carries out a transaction, unless it was already.
+func (t *twin) apply(txn *Txn) twinAnswer {
+	if txn.Once != nil {
+		if kept := t.kept(txn.Once.Key); kept != nil {
+			return kept.again(t, txn)
+		}
+	}
+	tried := t.next()
+	a := tried.run(txn)
+	if a.code != "ok" {
+		tried = t.next()
+	}
+	if !tried.changes && txn.Once == nil {
+		a.zxid = t.zxid
+		return a
+	}
+	if txn.Session != nil {
+		if s, lives := tried.sessions[*txn.Session]; lives {
+			s.used = tried.zxid
+			tried.sessions[*txn.Session] = s
+		}
+	}
+	a.zxid = tried.zxid
+	tried.tell()
+	if txn.Once != nil {
+		tried.keep(txn, a)
+	}
+	*t = *tried
+	return a
+}
+
+// next is the twin as a transaction finds it that is carried out now.
+func (t *twin) next() *twin {
 	tried := t.clone()
 	tried.zxid, tried.time = t.zxid+1, t.now
 	tried.session, tried.changes, tried.events, tried.closed = 0, false, nil, 0
-	refuse := func() ([]twinResult, string, int) {
-		failed := len(results) - 1
-		for len(results) < len(txn.Ops) {
-			results = append(results, twinResult{code: "rolled_back"})
+	return tried
+}
+
+// run gives a result an op, and leaves behind what was done up to the op that was refused.
+func (t *twin) run(txn *Txn) twinAnswer {
+	a := twinAnswer{code: "ok", failed: -1}
+	refuse := func() twinAnswer {
+		a.failed = len(a.ops) - 1
+		a.code = a.ops[a.failed].code
+		for len(a.ops) < len(txn.Ops) {
+			a.ops = append(a.ops, twinResult{code: "rolled_back"})
 		}
-		return results, results[failed].code, failed
+		return a
 	}
 	if txn.Session != nil {
-		s, lives := tried.sessions[*txn.Session]
+		s, lives := t.sessions[*txn.Session]
 		if !lives {
-			results = append(results, twinResult{code: "session_expired", at: txn.Ops[0].Path.String()})
+			a.ops = []twinResult{{code: "session_expired", at: txn.Ops[0].Path.String()}}
 			return refuse()
 		}
-		tried.session = s.owner
+		t.session = s.owner
 	}
 	for _, op := range txn.Ops {
-		r := tried.step(op)
-		results = append(results, r)
+		r := t.step(op)
+		a.ops = append(a.ops, r)
 		if r.code != "ok" {
 			return refuse()
 		}
 	}
-	if tried.changes {
-		if txn.Session != nil {
-			s := tried.sessions[*txn.Session]
-			s.used = tried.zxid
-			tried.sessions[*txn.Session] = s
-		}
-		tried.tell()
-		*t = *tried
-	}
-	return results, "ok", -1
+	return a
 }
 
 func (t *twin) step(op Op) twinResult {
 	p := op.Path.String()
 	n, exists := t.nodes[p]
-	if op.Mode == PersistentSequential || op.Mode == EphemeralSequential {
-		return t.create(p, op.Data, true, op.Mode == EphemeralSequential)
-	}
 	switch op.Kind {
-	case OpenSession, CloseSession, AddWatch, RemoveWatch:
+	case OpenSession, CloseSession, AddWatch, RemoveWatch, CheckSession:
 		return t.sessionStep(op)
+	case Get, Children, Exists:
+		return t.read(op)
+	case Load:
+		return t.load(op)
+	case Raise:
+		return t.raise(op)
+	case Reap:
+		return t.reap(op)
 	case Create:
-		return t.create(p, op.Data, false, op.Mode == Ephemeral)
+		return t.create(op)
 	case Put:
 		if !exists {
-			return t.create(p, op.Data, false, false)
+			return t.create(op)
 		}
 		return t.set(p, op.Data)
 	case Set:
@@ -172,7 +222,7 @@ func (t *twin) step(op Op) twinResult {
 		}
 		return t.set(p, op.Data)
 	case Delete:
-		return t.delete(p, op.If)
+		return t.delete(op)
 	}
 	switch {
 	case op.Absent && exists:
@@ -211,11 +261,18 @@ func (n twinNode) matches(tags []Tag) bool {
 	return false
 }
 
-func (t *twin) create(p, data string, sequential, fleeting bool) twinResult {
+func (t *twin) create(op Op) twinResult {
+	p := op.Path.String()
+	sequential := strings.Contains(op.Mode.String(), "sequential")
 	if p == "/" && !sequential {
 		return t.show("node_exists", p)
 	}
 	above := twinParent(p)
+	if op.Parents {
+		if r := t.makeAll(above); r.code != "ok" {
+			return r
+		}
+	}
 	parent, exists := t.nodes[above]
 	if !exists {
 		return twinResult{code: "no_node", at: above}
@@ -233,10 +290,38 @@ func (t *twin) create(p, data string, sequential, fleeting bool) twinResult {
 	if parent.owner != 0 {
 		return t.show("no_children_for_ephemerals", above)
 	}
-	n := twinNode{data: data, czxid: t.zxid, mzxid: t.zxid, pzxid: t.zxid, ctime: t.time, mtime: t.time}
-	if fleeting {
+	n := twinNode{data: op.Data}
+	switch mode := op.Mode.String(); {
+	case strings.HasPrefix(mode, "ephemeral"):
 		n.owner = t.session
+	case mode == "container":
+		n.kind = "container"
+	case strings.HasSuffix(mode, "_with_ttl"):
+		n.kind, n.ttl = "ttl", op.TTL
 	}
+	return t.link(p, n)
+}
+
+// makeAll makes p and what is missing above it, from the top.
+func (t *twin) makeAll(p string) twinResult {
+	if _, exists := t.nodes[p]; exists {
+		return twinResult{code: "ok"}
+	}
+	above := twinParent(p)
+	if r := t.makeAll(above); r.code != "ok" {
+		return r
+	}
+	if t.nodes[above].owner != 0 {
+		return t.show("no_children_for_ephemerals", above)
+	}
+	return t.link(p, twinNode{})
+}
+
+// link puts a new znode below its parent.
+func (t *twin) link(p string, n twinNode) twinResult {
+	above := twinParent(p)
+	parent := t.nodes[above]
+	n.czxid, n.mzxid, n.pzxid, n.ctime, n.mtime = t.zxid, t.zxid, t.zxid, t.time, t.time
 	t.nodes[p] = n
 	parent.creates++
 	parent.pzxid = t.zxid
@@ -256,21 +341,33 @@ func (t *twin) set(p, data string) twinResult {
 	return t.show("ok", p)
 }
 
-func (t *twin) delete(p string, tags []Tag) twinResult {
+func (t *twin) delete(op Op) twinResult {
+	p := op.Path.String()
 	n, exists := t.nodes[p]
 	switch {
 	case p == "/":
 		return twinResult{code: "bad_arguments", at: p}
 	case !exists:
 		return twinResult{code: "no_node", at: p}
-	case !n.matches(tags):
+	case !n.matches(op.If):
 		return t.show("bad_version", p)
-	case len(t.children(p)) > 0:
+	case !op.Recursive && len(t.children(p)) > 0:
 		return t.show("not_empty", p)
 	}
 	r := t.show("ok", p)
-	t.unlink(p, "")
+	r.deleted = t.deleteAll(p)
 	return r
+}
+
+// deleteAll deletes what is below p, the last child first, and then p.
+func (t *twin) deleteAll(p string) (deleted int) {
+	children := t.children(p)
+	slices.Reverse(children)
+	for _, name := range children {
+		deleted += t.deleteAll(p + "/" + name)
+	}
+	t.unlink(p, "")
+	return deleted + 1
 }
 
 func (t *twin) unlink(p, cause string) {
