@@ -40,6 +40,8 @@ const (
 	// DefaultAnswerTimeout is how long an answer may take from the request's arrival until all of it is written;
 	// a streamed one gets as much for each part.
 	DefaultAnswerTimeout = 60 * time.Second
+	// DefaultPipelineIdle is how long the client of a pipeline may send nothing.
+	DefaultPipelineIdle = 5 * time.Minute
 )
 
 // Config is what an API is made of. Zero sizes and times stand for the defaults above.
@@ -83,6 +85,8 @@ type Config struct {
 	LinearWait    time.Duration
 	BodyTimeout   time.Duration
 	AnswerTimeout time.Duration
+	// PipelineIdle is how long the client of a pipeline may send no line. One that it has begun must be there within BodyTimeout.
+	PipelineIdle time.Duration
 
 	// Core are the limits of what is behind the interfaces, to be shown by /v1/limits.
 	Core CoreLimits
@@ -127,7 +131,7 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("httpapi: a session's timeout can be allowed to be %s to %s", minSessionTimeout, maxSessionTimeout)
 	case cmp.Or(c.MinSessionTimeout, DefaultMinSessionTimeout) > cmp.Or(c.MaxSessionTimeout, DefaultMaxSessionTimeout):
 		return fmt.Errorf("httpapi: the least timeout of a session, %s, is more than the greatest", c.MinSessionTimeout)
-	case min(c.WriteWait, c.ZxidWait, c.LinearWait, c.BodyTimeout, c.AnswerTimeout) < 0:
+	case min(c.WriteWait, c.ZxidWait, c.LinearWait, c.BodyTimeout, c.AnswerTimeout, c.PipelineIdle) < 0:
 		return errors.New("httpapi: a negative time to wait")
 	}
 	for _, host := range c.AllowedHosts {
@@ -149,7 +153,7 @@ func (c Config) withDefaults() Config {
 		{&c.WriteWait, DefaultWriteWait}, {&c.ZxidWait, DefaultZxidWait}, {&c.LinearWait, DefaultLinearWait},
 		{&c.BodyTimeout, DefaultBodyTimeout}, {&c.AnswerTimeout, DefaultAnswerTimeout},
 		{&c.MinSessionTimeout, DefaultMinSessionTimeout}, {&c.MaxSessionTimeout, DefaultMaxSessionTimeout},
-		{&c.SessionTimeout, DefaultSessionTimeout}, {&c.Heartbeat, DefaultHeartbeat},
+		{&c.SessionTimeout, DefaultSessionTimeout}, {&c.PipelineIdle, DefaultPipelineIdle}, {&c.Heartbeat, DefaultHeartbeat},
 		{&c.StreamLife, DefaultStreamLife}, {&c.StreamWriteTimeout, DefaultStreamWriteTimeout},
 	} {
 		*d.is = cmp.Or(*d.is, d.absent)
