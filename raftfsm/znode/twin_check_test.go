@@ -84,13 +84,7 @@ func TestMachineAgreesWithTwin(t *testing.T) {
 			{Ops: []Op{create("/a"), create("/a/b"), create("/a!")}},
 		}
 		for range rapid.IntRange(10, 60).Draw(t, "transactions") {
-			now := tw.time + int64(rapid.IntRange(-2, 5).Draw(t, "passed"))
-			switch rapid.IntRange(0, 29).Draw(t, "long") {
-			case 0:
-				now += TombstoneTime / 2
-			case 1, 2, 3:
-				now += int64(rapid.IntRange(100_000, OutcomeTime+10).Draw(t, "minutes"))
-			}
+			now := drawTime(t, tw)
 			tw.term = uint64(rapid.IntRange(1, 2).Draw(t, "term"))
 			tw.now = max(tw.time, now)
 			m.Advance(now, tw.term)

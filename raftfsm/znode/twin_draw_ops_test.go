@@ -6,6 +6,27 @@ import (
 	"pgregory.net/rapid"
 )
 
+// drawTime draws what time it is next: mostly the same as before, sometimes minutes later, or about when something is over.
+func drawTime(t *rapid.T, tw *twin) int64 {
+	now := tw.time + int64(rapid.IntRange(-2, 5).Draw(t, "passed"))
+	switch rapid.IntRange(0, 39).Draw(t, "long") {
+	case 0:
+		now += TombstoneTime / 2
+	case 1, 2:
+		now += int64(rapid.IntRange(100_000, OutcomeTime+10).Draw(t, "minutes"))
+	case 3, 4, 5:
+		if len(tw.outcomes) > 0 {
+			now = rapid.SampledFrom(tw.outcomes).Draw(t, "kept").due + int64(rapid.IntRange(0, 1).Draw(t, "past it"))
+		}
+	case 6, 7, 8:
+		if goes := tw.goers(now + 400_000); len(goes) > 0 {
+			due, _ := tw.due(rapid.SampledFrom(goes).Draw(t, "goes"))
+			now = max(now, due-int64(rapid.IntRange(0, 1).Draw(t, "before it")))
+		}
+	}
+	return now
+}
+
 // drawMaking draws a create or a put of any mode.
 func drawMaking(t *rapid.T, p, data string, session bool) Op {
 	modes := []Mode{Persistent, Container, PersistentWithTTL, Persistent, Container, PersistentSequential, PersistentSequentialWithTTL}
