@@ -58,6 +58,8 @@ type Config struct {
 type Attachment struct {
 	Watchers raftfsm.Watchers
 	Sessions raftfsm.Sessions
+	// Now is the member's wall clock, if it is not the bubble's.
+	Now func() time.Time
 	// Opened is called with the Node once it is open, Closed before it is closed, be it by a crash.
 	Opened func(*raftfsm.Node)
 	Closed func()
@@ -226,7 +228,7 @@ func (c *Cluster) open(h *host) (*process, error) {
 		p.aside = c.cfg.Attach(h.index)
 	}
 	p.node, err = raftfsm.Open(raftfsm.Config{
-		Watchers: p.aside.Watchers, Sessions: p.aside.Sessions,
+		Watchers: p.aside.Watchers, Sessions: p.aside.Sessions, Now: p.aside.Now,
 		Name: h.name, Members: c.members, RaftAdvertise: h.name + ":7", Mux: mux, Logger: c.logger,
 		Storage:   &raftfsm.Storage{Logs: logs, Stable: stable, Snaps: snaps, Stall: stall},
 		Heartbeat: c.cfg.Heartbeat, MaxStall: c.cfg.MaxStall, SnapshotBytes: c.cfg.SnapshotBytes,
