@@ -1,14 +1,9 @@
 package client
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -38,15 +33,21 @@ type call struct {
 	query  url.Values
 	header map[string]string
 	body   []byte
-	write  bool  // it may change something: sent again only when certainly not done
-	again  bool  // a write that may be done twice: sent again in any case
+	write  bool  // it may change something: it gets a key, unless again, or the Client is Keyless
+	again  bool  // a write that is the same when it is done twice: it needs no key
+	secret bool  // its key is no less a secret than what it is for, so it is in no error
 	stream bool  // the caller reads the body of a success
 	anyAge bool  // the answer is wanted from a member that is behind, too
 	limit  int64 // bytes of the answer's body, where it is not a stream
 
 	within time.Duration // bounds the call with all its repetitions; 0: the Client's timeout
-	each   time.Duration // bounds one attempt; 0: half of that for a read, all of it for a write
+	each   time.Duration // bounds one attempt; 0: half of that for a read, three quarters for a write that may be sent again, else all
+
+	key string // the Idempotency-Key; set by do
 }
+
+// repeatable says whether q may be sent again whatever became of it.
+func (q *call) repeatable() bool { return !q.write || q.again || q.key != "" }
 
 func (q *call) op() string {
 	if q.id != "" {
@@ -83,6 +84,7 @@ type answer struct {
 	header   http.Header
 	body     []byte        // all of it, where the call is not a stream
 	stream   io.ReadCloser // else
+	replayed bool          // it was given before
 	zxid     uint64        // 0 where the answer carried none
 	sent     time.Time     // when the request that it answers was sent
 }
@@ -92,21 +94,34 @@ func (c *Client) do(ctx context.Context, q *call) (*answer, error) {
 	if q.path != "" && q.path[0] != '/' {
 		return nil, mistake(q, "a path must begin with /")
 	}
-	if c.as != nil && c.as.over != nil {
-		if err := c.as.over(); err != nil {
-			return nil, notSent(q, err)
-		}
+	if err := c.keyFor(q); err != nil {
+		return nil, err
 	}
+	a, err := c.repeat(ctx, q)
+	if err != nil {
+		err.Key = q.shownKey()
+		return nil, err
+	}
+	return a, nil
+}
+
+// repeat is do of a call that is ready to be sent.
+func (c *Client) repeat(ctx context.Context, q *call) (*answer, *Error) {
 	began := time.Now()
 	loop, cancel := context.WithTimeout(ctx, c.within(q))
 	defer cancel()
-	var p past
+	p := past{q: q}
 	for round := 0; ; round++ {
+		if c.as != nil && c.as.over != nil && p.doubt == nil { // in doubt it is asked what became of it
+			if err := c.as.over(); err != nil {
+				return nil, notSent(q, err)
+			}
+		}
 		r := c.round(ctx, loop, q, &p)
 		switch {
 		case r.err == nil:
 			return r.answer, nil
-		case !r.again, r.refused && time.Since(began) >= c.unreachable:
+		case !r.again, r.refused && p.doubt == nil && time.Since(began) >= c.unreachable:
 			return nil, p.outcome(r.err)
 		}
 		if !pause(loop, round, r.wait) {
@@ -115,10 +130,13 @@ func (c *Client) do(ctx context.Context, q *call) (*answer, error) {
 	}
 }
 
-// within bounds a call.
+// within bounds a call. The servers forget outcomes: a write with a key is not sent again when they may have.
 func (c *Client) within(q *call) time.Duration {
-	if q.within > 0 {
+	switch {
+	case q.within > 0:
 		return q.within
+	case q.key != "":
+		return min(c.timeout, maxRepeat)
 	}
 	return c.timeout
 }
@@ -134,24 +152,41 @@ type roundResult struct {
 
 // past is what happened to a call so far.
 type past struct {
+	q       *call
 	last    *Error        // nil before the first attempt
 	slowest time.Duration // the longest that a member took to refuse it
-	doubt   *Error        // the last attempt that may have been carried out; of a write that is sent again
+	doubt   *Error        // the last attempt that may have been carried out; nil if there was none
 }
 
-// outcome is err, unless it leaves open what became of an attempt before it.
+// note adds an attempt that failed.
+func (p *past) note(err *Error, took time.Duration) {
+	p.last, p.slowest = err, max(p.slowest, took)
+	if err.Code() == OutcomeUnknown {
+		p.doubt = err
+	}
+}
+
+// settled says whether err is the last word: nobody else is to be asked, and it says what became of all attempts. In
+// doubt a refusal of the write, by what the members have in common, does; one of this request alone, such as 403, does not.
+func (p *past) settled(err *Error) bool {
+	return !err.elsewhere && (p.doubt == nil || p.doubt == err || p.q.key == "" || err.judged())
+}
+
+// outcome is err, unless that leaves open what became of an attempt before it.
 func (p *past) outcome(err *Error) *Error {
-	if p.doubt != nil && err.elsewhere {
+	if p.doubt != nil && !p.settled(err) {
 		return p.doubt
 	}
+	err.doubted = p.doubt != nil
 	return err
 }
 
 // over says whether there is no time for another attempt. A write is not begun again with less time left than a refusal
 // took: that could only turn a clear "not done" into an unknown outcome.
-func (p *past) over(q *call, loop context.Context) bool {
+func (p *past) over(loop context.Context) bool {
 	end, bounded := loop.Deadline()
-	return loop.Err() != nil || q.write && p.last != nil && bounded && time.Until(end) <= p.slowest
+	return loop.Err() != nil ||
+		p.q.write && p.last != nil && p.doubt == nil && bounded && time.Until(end) <= p.slowest
 }
 
 // round asks every endpoint once, beginning with the one that answered last.
@@ -160,7 +195,7 @@ func (c *Client) round(ctx, loop context.Context, q *call, p *past) roundResult 
 	first := int(c.preferred.Load())
 	for i := range c.endpoints {
 		at := (first + i) % len(c.endpoints)
-		if p.over(q, loop) {
+		if p.over(loop) {
 			if p.last == nil {
 				p.last = broken(q, c.endpoints[at], false, loop.Err())
 			}
@@ -172,15 +207,13 @@ func (c *Client) round(ctx, loop context.Context, q *call, p *past) roundResult 
 			c.preferred.Store(int64(at))
 			return roundResult{answer: a}
 		}
-		r.err, p.last, p.slowest = err, err, max(p.slowest, time.Since(sent))
-		if err.Code() == OutcomeUnknown {
-			p.doubt = err
-		}
+		r.err = err
+		p.note(err, time.Since(sent))
 		if err.Problem.Status == 0 && ctx.Err() == nil {
 			// It gave no answer, and may take connections for ever without giving one: the next request begins elsewhere.
 			c.preferred.CompareAndSwap(int64(at), int64((at+1)%len(c.endpoints)))
 		}
-		if !err.elsewhere {
+		if p.settled(err) {
 			r.again = false
 			return r
 		}
@@ -192,132 +225,6 @@ func (c *Client) round(ctx, loop context.Context, q *call, p *past) roundResult 
 		}
 	}
 	return r
-}
-
-// attempt sends q to one endpoint.
-func (c *Client) attempt(ctx, loop context.Context, q *call, endpoint string) (*answer, *Error) {
-	bound, cancel := loop, context.CancelFunc(func() {})
-	each := q.each
-	if each == 0 && !q.write {
-		each = c.within(q) / 2
-	}
-	switch {
-	case q.stream:
-		// A stream lasts as long as it takes; only its head is bounded by the timeout.
-		bound, cancel = context.WithCancel(ctx)
-		defer context.AfterFunc(loop, cancel)()
-	case each > 0:
-		bound, cancel = context.WithTimeout(loop, each)
-	}
-	a, e := c.send(bound, q, endpoint)
-	if a != nil && q.stream {
-		a.stream = &cancelled{a.stream, cancel}
-		return a, nil
-	}
-	cancel()
-	return a, e
-}
-
-// send does one exchange.
-func (c *Client) send(ctx context.Context, q *call, endpoint string) (*answer, *Error) {
-	req, err := http.NewRequestWithContext(ctx, q.method, endpoint+q.target(), bytes.NewReader(q.body))
-	if err != nil {
-		return nil, broken(q, endpoint, false, err)
-	}
-	for k, v := range q.header {
-		req.Header.Set(k, v)
-	}
-	if c.as != nil && !q.anyAge {
-		req.Header.Set(sessionHeader, string(c.as.id))
-	}
-	if z := c.seen.Load(); z > 0 && !q.anyAge {
-		req.Header.Set(zxidHeader, strconv.FormatUint(z, 10))
-	}
-	sent := time.Now()
-	res, err := c.http.Do(req)
-	if err != nil {
-		return nil, broken(q, endpoint, !isDial(err), withoutURL(err))
-	}
-	a := &answer{endpoint: endpoint, status: res.StatusCode, header: res.Header, sent: sent}
-	a.zxid, _ = strconv.ParseUint(res.Header.Get(zxidHeader), 10, 64)
-	c.Seen(a.zxid)
-	ok := res.StatusCode/100 == 2
-	if ok && q.stream {
-		a.stream = res.Body
-		return a, nil
-	}
-	defer res.Body.Close()
-	limit := q.limit
-	if !ok {
-		limit = maxProblem
-	}
-	a.body, err = readAll(res, limit)
-	switch {
-	case !ok:
-		return nil, refused(q, endpoint, res, a.body) // with what there is of a body that broke
-	case errors.Is(err, errTooLong):
-		return nil, unexpected(q, endpoint, err)
-	case err != nil:
-		return nil, broken(q, endpoint, true, err)
-	}
-	return a, nil
-}
-
-// errTooLong is an answer above its limit.
-var errTooLong = errors.New("it is longer than this client takes")
-
-// readAll reads a body of at most limit bytes.
-func readAll(res *http.Response, limit int64) ([]byte, error) {
-	if res.Request.Method == http.MethodHead {
-		return nil, nil
-	}
-	if res.ContentLength > limit {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d", errTooLong, res.ContentLength, limit)
-	}
-	var b bytes.Buffer
-	if n := res.ContentLength; n > 0 && n <= limit {
-		b.Grow(int(n) + bytes.MinRead)
-	}
-	_, err := b.ReadFrom(io.LimitReader(res.Body, limit+1))
-	if int64(b.Len()) > limit {
-		return nil, fmt.Errorf("%w: more than %d bytes", errTooLong, limit)
-	}
-	return b.Bytes(), err
-}
-
-// decode reads the answer's JSON into v. Fields that this client does not know are passed over: a newer server may
-// send them.
-func (a *answer) decode(q *call, v any) error {
-	if err := json.Unmarshal(a.body, v); err != nil {
-		return unexpected(q, a.endpoint, err)
-	}
-	return nil
-}
-
-// cancelled is a body that ends its request's context when it is closed.
-type cancelled struct {
-	io.ReadCloser
-	cancel context.CancelFunc
-}
-
-func (b *cancelled) Close() error {
-	defer b.cancel()
-	return b.ReadCloser.Close()
-}
-
-// withoutURL is what broke, without the URL that net/http puts before it: a session's id may be in it.
-func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
-}
-
-// isDial says whether err is a connection that could not be made, so that nothing was sent.
-func isDial(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
 }
 
 // pause waits before the next round; false when the context ends before that.

@@ -1,16 +1,18 @@
 // Package client is the Go client of holt's HTTP interface.
 //
-// It promises that a call goes on to another member only where that is safe: a read always, a write only when it was
-// certainly not carried out (no connection, or an answer that says so). A write whose answer never came is
-// OutcomeUnknown and is never sent again. What one call has seen, the next call of the same Client sees too, whichever
-// member answers it: the client sends the highest Holt-Zxid it was given. Every wait ends with the context or the
+// It promises that a call is sent again, to the next member, until there is a definite answer or time is up, and that a
+// write is done once nevertheless: it carries an Idempotency-Key. If time is up before that, it is OutcomeUnknown if an
+// attempt may have been carried out, with the key in the Error to ask again under, else it is not done. A Keyless write is
+// sent again only when it was certainly not carried out. What one call has seen, the next call of the same Client sees too,
+// whichever member answers it: the client sends the highest Holt-Zxid it was given. Every wait ends with the context or the
 // timeout, and every answer has a greatest size.
 //
 // A Session renews itself until it is closed, or until it may be over by this process's own clock: from then on it does
 // nothing more. A Watch resumes by itself, on whichever member answers, and tells every change once and in order, or
 // says that something may be missing.
 //
-// It holds no idempotency keys, does not judge paths (the server does), and caches nothing.
+// It does not judge paths (the server does), and caches nothing. The servers keep the outcome of a write for 10 minutes,
+// unless there are too many: it does not go on longer than half of that.
 package client
 
 import (
@@ -49,9 +51,11 @@ type Config struct {
 	Endpoints []string
 	// HTTP sends the requests; nil means a client of our own, without proxies. Redirects are never followed.
 	HTTP *http.Client
-	// Timeout bounds a call with all its repetitions; 0 means 15 s. A read may spend half of it on one member.
+	// Timeout bounds a call with all its repetitions; 0 means 15 s. A read may spend half of it on one member, a write
+	// three quarters, a Keyless write all.
 	Timeout time.Duration
-	// Unreachable bounds how long a call goes on while no endpoint at all takes a connection; 0 means Timeout.
+	// Unreachable bounds how long a call goes on while no endpoint at all takes a connection; 0 means Timeout. It is not
+	// for a write that may have been carried out.
 	Unreachable time.Duration
 	// Logger is told, at debug level, when a call goes on to another member; nil means nobody is.
 	Logger *slog.Logger
@@ -78,7 +82,9 @@ func (cfg Config) Validate() error {
 // Client talks to one cluster. Its methods may be called from many goroutines.
 type Client struct {
 	*shared
-	as *holder // whom the requests belong to; nil: to nobody
+	as      *holder // whom the requests belong to; nil: to nobody
+	key     string  // of its writes; "" means one for each
+	keyless bool    // no key at all
 }
 
 // holder is a session as the requests that belong to it know it.
@@ -89,7 +95,11 @@ type holder struct {
 
 // As gives a Client whose requests belong to a session that was opened elsewhere: what they write is done only while it
 // is alive, and each renews it. Nothing renews it otherwise. Both share connections and what they have seen.
-func (c *Client) As(id SessionID) *Client { return &Client{c.shared, &holder{id: id}} }
+func (c *Client) As(id SessionID) *Client {
+	d := *c
+	d.as = &holder{id: id}
+	return &d
+}
 
 // shared is what all Clients of a cluster have in common.
 type shared struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
 	"holt/httpapi/wire"
 )
@@ -31,15 +32,40 @@ func (c *Client) Limits(ctx context.Context) (*wire.Limits, error) {
 	return ask[wire.Limits](ctx, c, &call{method: http.MethodGet, prefix: "/v1/limits", anyAge: true, limit: MaxJSONAnswer})
 }
 
+// TxnDone is the answer to a transaction.
+type TxnDone struct {
+	wire.TxnDone
+	// Replayed says that this transaction was done before, under the same key, and that this is what was answered then.
+	Replayed bool
+	JSON     []byte // as it was sent
+}
+
 // Txn carries out ops, all or nothing. The error of a refused transaction says in its Problem which op it was
-// (Failed) and how each ended (Results).
-func (c *Client) Txn(ctx context.Context, ops []wire.Op) (*wire.TxnDone, error) {
+// (Failed) and how each ended (Results). What ops read beside others that write is kept with the outcome, so that there is
+// less room for it: TooLarge says so, and a Keyless Client has more.
+func (c *Client) Txn(ctx context.Context, ops []wire.Op) (*TxnDone, error) {
 	body, err := json.Marshal(wire.Txn{Ops: ops})
 	if err != nil {
 		return nil, err
 	}
-	return ask[wire.TxnDone](ctx, c, &call{method: http.MethodPost, prefix: "/v1/txn", body: body, write: true,
-		header: map[string]string{"Content-Type": "application/json"}, limit: MaxJSONAnswer})
+	q := &call{method: http.MethodPost, prefix: "/v1/txn", body: body, write: true, again: c.key == "" && onlyReads(ops),
+		header: map[string]string{"Content-Type": "application/json"}, limit: MaxJSONAnswer}
+	a, err := c.do(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	done := &TxnDone{Replayed: a.replayed, JSON: a.body}
+	if err := a.decode(q, &done.TxnDone); err != nil {
+		return nil, err
+	}
+	return done, nil
+}
+
+// onlyReads says whether ops change nothing.
+func onlyReads(ops []wire.Op) bool {
+	return !slices.ContainsFunc(ops, func(op wire.Op) bool {
+		return !slices.Contains([]string{"get", "children", "exists", "check", "check_session"}, op.Op)
+	})
 }
 
 // Snapshot writes a backup of the whole state to w and gives its length in bytes. The timeout bounds only the wait for

@@ -65,10 +65,13 @@ type Error struct {
 	Op       string // such as "GET /v1/znodes"
 	Endpoint string // the member that answered, or was asked last
 	Cause    error  // what broke, where it was not the server that refused
+	Key      string // the Idempotency-Key of a write; "" if it had none, or it is a secret. See Client.Keyed
+	Replayed bool   // this refusal was given before
 
 	elsewhere  bool          // another member may be asked
 	later      bool          // and, after a pause, this one again
 	retryAfter time.Duration // the pause the server asks for; 0: none
+	doubted    bool          // an attempt before this answer may have been carried out
 }
 
 // Code is the problem's code.
@@ -119,7 +122,7 @@ var headCodes = map[int]wire.Code{
 
 // refused makes the error of an answer that is not a success, and decides whether the call may go on.
 func refused(q *call, endpoint string, res *http.Response, body []byte) *Error {
-	e := &Error{Op: q.op(), Endpoint: endpoint}
+	e := &Error{Op: q.op(), Endpoint: endpoint, Replayed: res.Header.Get(replayedHeader) == "true"}
 	if res.StatusCode == http.StatusNotModified {
 		e.Problem = wire.Problem{Code: wire.Code(NotModified), Title: "Not modified", Status: res.StatusCode, Path: q.path}
 		return e
@@ -136,7 +139,7 @@ func refused(q *call, endpoint string, res *http.Response, body []byte) *Error {
 		e.Problem.Path = q.path
 	}
 	e.retryAfter = retryAfter(res.Header)
-	e.judge(q.write && !q.again, res.StatusCode)
+	e.judge(q, res.StatusCode)
 	if q.write && e.maybeDone() && e.Code() != OutcomeUnknown {
 		e.Problem.Detail = fmt.Sprintf("the answer was status %d, %s: %s", res.StatusCode, e.Problem.Code, e.Problem.Detail)
 		e.Problem.Code, e.Problem.Retryable = wire.OutcomeUnknown, false
@@ -145,19 +148,32 @@ func refused(q *call, endpoint string, res *http.Response, body []byte) *Error {
 }
 
 // judge sets where the call may go on. A refusal by holt was certainly not carried out; a gateway between us may have
-// passed a write on before it gave up, so its 503 is believed for reads only.
-func (e *Error) judge(write bool, status int) {
-	holts := e.Code() != Unexpected
+// passed a write on before it gave up, so its 503 is believed only where the call may be sent again in any case.
+func (e *Error) judge(q *call, status int) {
+	holts, again := e.Code() != Unexpected, q.repeatable()
 	switch status {
 	case http.StatusMisdirectedRequest:
 		e.elsewhere = true
 	case http.StatusTooManyRequests:
 		e.elsewhere, e.later = true, true
 	case http.StatusServiceUnavailable:
-		e.elsewhere, e.later = holts || !write, holts || !write
+		e.elsewhere, e.later = holts || again, holts || again
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
-		e.elsewhere, e.later = !write, !write
+		e.elsewhere, e.later = again, again
+	case http.StatusInternalServerError:
+		e.elsewhere = q.write && again // another may say what became of it; a read would only fail there, too
 	}
+}
+
+// judged says whether a refusal of a write with a key is about the write, wherever it is asked for: it is replayed, or
+// it is what the replicated state says, which would have replayed another outcome. TooLarge is said by a member alone,
+// too, but alike by all.
+func (e *Error) judged() bool {
+	switch e.Code() {
+	case NoNode, NodeExists, NotEmpty, NoChildrenEphemerals, BadVersion, TooLarge, SessionExpired, IdempotencyMismatch:
+		return true
+	}
+	return e.Replayed
 }
 
 // maybeDone says whether a write with this answer may have been carried out: after a 500, or a gateway's 502, nobody
@@ -173,15 +189,15 @@ func (e *Error) maybeDone() bool {
 	return true
 }
 
-// broken makes the error of a request that got no answer. dialled says that there was a connection.
-func broken(q *call, endpoint string, dialled bool, cause error) *Error {
+// broken makes the error of a request that got no answer. left says that somebody may have got the request.
+func broken(q *call, endpoint string, left bool, cause error) *Error {
 	e := &Error{Op: q.op(), Endpoint: endpoint, Cause: cause}
 	e.Problem = wire.Problem{Code: wire.Code(Unreachable), Title: "No answer", Path: q.path, Retryable: true,
 		Detail: strings.TrimSuffix("no answer from "+endpoint, " from ")}
-	if q.write && dialled {
+	if q.write && left {
 		e.Problem = wire.Problem{Code: wire.OutcomeUnknown, Title: "Outcome unknown", Path: q.path,
 			Detail: "the request was sent to " + endpoint + ", the answer never came"}
-		e.elsewhere, e.later = q.again, q.again
+		e.elsewhere, e.later = q.repeatable(), q.repeatable()
 		return e
 	}
 	e.elsewhere, e.later = true, true
@@ -190,7 +206,7 @@ func broken(q *call, endpoint string, dialled bool, cause error) *Error {
 
 // unexpected makes the error of an answer of success that cannot be understood.
 func unexpected(q *call, endpoint string, cause error) *Error {
-	e := &Error{Op: q.op(), Endpoint: endpoint, Cause: cause}
+	e := &Error{Op: q.op(), Endpoint: endpoint, Cause: cause, Key: q.shownKey()}
 	e.Problem = wire.Problem{Code: wire.Code(Unexpected), Title: "Unexpected answer", Path: q.path,
 		Detail: "the answer of " + endpoint + " is not one of holt's"}
 	if q.write {

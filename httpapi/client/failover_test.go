@@ -24,11 +24,13 @@ import (
 type script struct {
 	steps map[string][]step
 	asked []string // the hosts, in order
+	keys  []string // the Idempotency-Key of each
 }
 
 type step struct {
 	status int
 	code   wire.Code
+	again  bool   // Idempotent-Replayed
 	after  string // Retry-After
 	err    error
 	hang   bool
@@ -39,7 +41,7 @@ var errDial = &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection r
 var errReset = &net.OpError{Op: "read", Net: "tcp", Err: errors.New("connection reset by peer")}
 
 func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
-	s.asked = append(s.asked, r.URL.Host)
+	s.asked, s.keys = append(s.asked, r.URL.Host), append(s.keys, r.Header.Get("Idempotency-Key"))
 	steps := s.steps[r.URL.Host]
 	now := steps[0]
 	if len(steps) > 1 {
@@ -61,6 +63,9 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	body, _ := json.Marshal(wire.Written{Path: "/a"})
 	h := http.Header{"Holt-Zxid": {"7"}}
+	if now.again {
+		h.Set("Idempotent-Replayed", "true")
+	}
 	if now.after != "" {
 		h.Set("Retry-After", now.after)
 	}
@@ -76,6 +81,7 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 		ContentLength: int64(len(body)), Request: r}, nil
 }
 
+// Reads, and writes without a key.
 func TestWhereACallGoesOn(t *testing.T) {
 	ok := []step{{status: 200}}
 	problem := func(status int, code wire.Code) []step { return []step{{status: status, code: code}} }
@@ -118,7 +124,7 @@ func TestWhereACallGoesOn(t *testing.T) {
 					if want, asked = c.write, "ab"; c.stays {
 						asked = "a"
 					}
-					_, err = cl.Put(t.Context(), "/a", nil, client.Version(3))
+					_, err = cl.Keyless().Put(t.Context(), "/a", nil, client.Version(3))
 				}
 				if client.CodeOf(err) != want || (err == nil) != (want == "") {
 					t.Errorf("error %v, want %q", err, want)
@@ -173,12 +179,12 @@ func TestPausesAndTimeouts(t *testing.T) {
 	}
 }
 
-// A write that hangs ends as unknown when time is up, and nobody else is asked.
-func TestHangingWriteIsUnknown(t *testing.T) {
+// A write without a key that hangs ends as unknown when time is up, and nobody else is asked.
+func TestHangingKeylessWriteIsUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := &script{steps: map[string][]step{"a": {{hang: true}}, "b": {{status: 200}}}}
 		c := connect(t, client.Config{Endpoints: []string{"a", "b"}, HTTP: &http.Client{Transport: net}, Timeout: 5 * time.Second})
-		_, err := c.Put(t.Context(), "/a", nil, client.CreateOnly())
+		_, err := c.Keyless().Put(t.Context(), "/a", nil, client.CreateOnly())
 		if !errors.Is(err, client.ErrUnknown) || !errors.Is(err, context.DeadlineExceeded) || !slices.Equal(net.asked, []string{"a"}) {
 			t.Errorf("error %v, asked %v", err, net.asked)
 		}
@@ -239,7 +245,7 @@ func TestRealConnections(t *testing.T) {
 		io.Copy(io.Discard, r.Body)
 		panic(http.ErrAbortHandler)
 	})
-	if _, err := c.Put(t.Context(), "/a", []byte("y"), client.Any()); !errors.Is(err, client.ErrUnknown) {
+	if _, err := c.Keyless().Put(t.Context(), "/a", []byte("y"), client.Any()); !errors.Is(err, client.ErrUnknown) {
 		t.Errorf("Put that broke off: %v", err)
 	}
 	if n := len(up.Requests()) - before; n != 1 {

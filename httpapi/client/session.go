@@ -58,14 +58,15 @@ type Session struct {
 
 // OpenSession opens a session and begins to renew it. timeout is a wish, which the server fits into its limits; 0 leaves
 // it to the server. ctx bounds the opening alone. A session that was opened without this call hearing of it ends by
-// itself.
+// itself. Of a Keyed Client, whose key is then no less a secret than the session's id, it gives the session that was opened
+// with that key before; SessionExpired if it is over.
 func (c *Client) OpenSession(ctx context.Context, timeout time.Duration) (*Session, error) {
-	q := &call{method: http.MethodPost, prefix: sessionsPrefix, write: true, again: true, limit: MaxJSONAnswer}
+	q := &call{method: http.MethodPost, prefix: sessionsPrefix, write: true, secret: true, limit: MaxJSONAnswer}
 	if timeout != 0 {
 		q.query = url.Values{"timeout": {timeout.String()}}
 	}
-	base := &Client{shared: c.shared}
-	a, err := base.do(ctx, q)
+	base := &Client{shared: c.shared, keyless: c.keyless}
+	a, err := (&Client{shared: c.shared, key: c.key, keyless: c.keyless}).do(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +79,12 @@ func (c *Client) OpenSession(ctx context.Context, timeout time.Duration) (*Sessi
 	if s.ID == "" || s.Timeout <= 0 {
 		return nil, unexpected(q, a.endpoint, errors.New("a session without an id or a timeout"))
 	}
-	s.own = &Client{shared: c.shared, as: &holder{id: s.ID, over: s.Err}}
+	if a.replayed { // it was opened some time ago, so only a renewal says until when it is alive
+		if a, err = base.do(ctx, keepaliveCall(s.ID)); err != nil {
+			return nil, err
+		}
+	}
+	s.own = &Client{shared: c.shared, keyless: c.keyless, as: &holder{id: s.ID, over: s.Err}}
 	s.until = a.sent.Add(s.Timeout)
 	s.alarm = time.AfterFunc(time.Until(s.until), func() { _ = s.Err() })
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))

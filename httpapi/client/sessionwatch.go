@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"net/http"
 	"net/url"
@@ -38,14 +39,15 @@ type Watched struct {
 }
 
 // SetWatch sets a watch of the session and reads what it is about. It fires on Events. WatchData and WatchChildren of a
-// znode that does not exist are NoNode, and set nothing.
+// znode that does not exist are NoNode, and set nothing. Sent again, as a lost answer has it, the request may find that the
+// watch fired in between: Events then tells a change of before the Watched.Zxid, and the watch is set anew.
 func (s *Session) SetWatch(ctx context.Context, path string, mode WatchMode) (*Watched, error) {
 	body, err := json.Marshal(wire.Watch{Path: path, Mode: string(mode)})
 	if err != nil {
 		return nil, err
 	}
 	q := s.watches(http.MethodPost)
-	q.body, q.write, q.header = body, true, map[string]string{"Content-Type": "application/json"}
+	q.body, q.write, q.again, q.header = body, true, true, map[string]string{"Content-Type": "application/json"}
 	a, err := s.own.do(ctx, q)
 	if err != nil {
 		return nil, err
@@ -65,14 +67,19 @@ func (s *Session) SetWatch(ctx context.Context, path string, mode WatchMode) (*W
 	return w, nil
 }
 
-// RemoveWatch takes a watch away; mode "" stands for all of the path. NoWatch if there is none.
+// RemoveWatch takes a watch away; mode "" stands for all of the path. NoWatch if there is none, and this call cannot have
+// been what removed it.
 func (s *Session) RemoveWatch(ctx context.Context, path string, mode WatchMode) error {
 	q := s.watches(http.MethodDelete)
-	q.write, q.query = true, url.Values{"path": {path}}
+	q.write, q.again, q.query = true, true, url.Values{"path": {path}}
 	if mode != "" {
 		q.query.Set("mode", string(mode))
 	}
 	_, err := s.own.do(ctx, q)
+	var e *Error
+	if errors.As(err, &e) && e.Code() == NoWatch && e.doubted {
+		return nil // it may have been this very call, whose first answer was lost
+	}
 	return err
 }
 

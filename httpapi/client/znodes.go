@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"holt/httpapi/wire"
 )
@@ -38,7 +39,20 @@ const (
 	Ephemeral Mode = "ephemeral"
 	// EphemeralSequential is both.
 	EphemeralSequential Mode = "ephemeral_sequential"
+	// Container is a znode that goes by itself some time after its last child has gone.
+	Container Mode = "container"
+	// PersistentWithTTL is a znode that goes by itself when it has had no children and no new data for its time to live.
+	PersistentWithTTL Mode = "persistent_with_ttl"
+	// PersistentSequentialWithTTL is that, named by the server.
+	PersistentSequentialWithTTL Mode = "persistent_sequential_with_ttl"
 )
+
+// Making says how a znode is made. The zero Making makes a persistent one whose parent exists.
+type Making struct {
+	Mode    Mode          // "" means Persistent
+	TTL     time.Duration // of the modes with one, in whole milliseconds
+	Parents bool          // makes missing parents, persistent, in the same transaction
+}
 
 // Precondition is what must hold for a write to be done. The zero Precondition asks for nothing.
 type Precondition struct{ header, value string }
@@ -79,6 +93,8 @@ type Written struct {
 	Tag     string // for the precondition Tag, in quotes
 	Zxid    uint64 // of the transaction
 	Created bool   // it was not there before
+	// Replayed says that this write was done before, under the same key, and that this is what was answered then.
+	Replayed bool
 }
 
 // Get reads a znode. NoNode if there is none.
@@ -122,17 +138,42 @@ func znodeOf(q *call, a *answer) (z *Znode, err error) {
 // Put replaces the data of a znode, or makes it, as the precondition says. BadVersion, NodeExists or NoNode where the
 // precondition does not hold; NoNode also where the parent is missing.
 func (c *Client) Put(ctx context.Context, path string, data []byte, when Precondition) (*Written, error) {
+	return c.PutAs(ctx, path, data, when, Making{})
+}
+
+// PutAs is Put that says how the znode is made where there is none; one that exists stays what it is.
+func (c *Client) PutAs(ctx context.Context, path string, data []byte, when Precondition, how Making) (*Written, error) {
 	q := &call{method: http.MethodPut, prefix: znodesPrefix, path: path, body: data, write: true, limit: MaxJSONAnswer,
-		header: when.onto(map[string]string{"Content-Type": rawData})}
+		query: how.query(), header: when.onto(map[string]string{"Content-Type": rawData})}
 	return c.written(ctx, q)
 }
 
 // Create makes a znode. NodeExists if it is there, NoNode if its parent is not. An ephemeral mode is for a Client that
 // belongs to a session: Session.Client or As.
 func (c *Client) Create(ctx context.Context, path string, data []byte, mode Mode) (*Written, error) {
+	return c.CreateAs(ctx, path, data, Making{Mode: mode})
+}
+
+// CreateAs is Create with all there is to say about it.
+func (c *Client) CreateAs(ctx context.Context, path string, data []byte, how Making) (*Written, error) {
 	q := &call{method: http.MethodPost, prefix: znodesPrefix, path: path, body: data, write: true, limit: MaxJSONAnswer,
-		query: url.Values{"mode": {string(mode)}}, header: map[string]string{"Content-Type": rawData}}
+		query: how.query(), header: map[string]string{"Content-Type": rawData}}
 	return c.written(ctx, q)
+}
+
+// query is nil where nothing is out of the ordinary.
+func (how Making) query() url.Values {
+	v := url.Values{}
+	if how.Mode != "" && how.Mode != Persistent {
+		v.Set("mode", string(how.Mode))
+	}
+	if how.TTL != 0 {
+		v.Set("ttl", how.TTL.String())
+	}
+	if how.Parents {
+		v.Set("parents", "true")
+	}
+	return v
 }
 
 func (c *Client) written(ctx context.Context, q *call) (*Written, error) {
@@ -145,13 +186,23 @@ func (c *Client) written(ctx context.Context, q *call) (*Written, error) {
 		return nil, err
 	}
 	return &Written{Path: body.Path, Stat: body.Stat, Tag: a.header.Get("Etag"), Zxid: a.zxid,
-		Created: a.status == http.StatusCreated}, nil
+		Created: a.status == http.StatusCreated, Replayed: a.replayed}, nil
 }
 
 // Delete deletes a znode without children and gives the zxid of that. NoNode, NotEmpty, or BadVersion where the
 // precondition does not hold.
 func (c *Client) Delete(ctx context.Context, path string, when Precondition) (zxid uint64, err error) {
-	q := &call{method: http.MethodDelete, prefix: znodesPrefix, path: path, write: true, limit: MaxJSONAnswer,
+	return c.delete(ctx, path, when, nil)
+}
+
+// DeleteTree deletes a znode and all that is below it in one transaction, and gives the zxid of that. NoNode, BadVersion,
+// or TooLarge where there are more znodes than one transaction may delete: Problem.Limit says how many that are.
+func (c *Client) DeleteTree(ctx context.Context, path string, when Precondition) (zxid uint64, err error) {
+	return c.delete(ctx, path, when, url.Values{"recursive": {"true"}})
+}
+
+func (c *Client) delete(ctx context.Context, path string, when Precondition, how url.Values) (zxid uint64, err error) {
+	q := &call{method: http.MethodDelete, prefix: znodesPrefix, path: path, query: how, write: true, limit: MaxJSONAnswer,
 		header: when.onto(map[string]string{})}
 	a, err := c.do(ctx, q)
 	if err != nil {

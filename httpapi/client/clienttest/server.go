@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 
 	"holt/httpapi"
@@ -24,6 +25,7 @@ type Server struct {
 
 	mu       sync.Mutex // guards the fields below
 	before   http.Handler
+	losing   int
 	requests []*http.Request
 }
 
@@ -59,6 +61,13 @@ func (s *Server) Before(f http.HandlerFunc) {
 	}
 }
 
+// Lose has the next n writes carried out and their answers lost, with the connection. What Before set is not asked.
+func (s *Server) Lose(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.losing = n
+}
+
 // Requests are those that came so far; their bodies are gone.
 func (s *Server) Requests() []*http.Request {
 	s.mu.Lock()
@@ -88,7 +97,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.requests = append(s.requests, r)
 	before := s.before
+	lose := s.losing > 0 && r.Method != http.MethodGet && r.Method != http.MethodHead && !strings.HasSuffix(r.URL.Path, "/keepalive")
+	if lose {
+		s.losing--
+	}
 	s.mu.Unlock()
+	if lose {
+		s.api.ServeHTTP(&unheard{ResponseWriter: w, header: http.Header{}}, r)
+		panic(http.ErrAbortHandler)
+	}
 	if before != nil {
 		seen := &answered{ResponseWriter: w}
 		if before.ServeHTTP(seen, r); seen.any {
@@ -97,6 +114,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.api.ServeHTTP(w, r)
 }
+
+// unheard takes an answer that goes nowhere.
+type unheard struct {
+	http.ResponseWriter
+	header http.Header
+}
+
+func (w *unheard) Header() http.Header         { return w.header }
+func (w *unheard) WriteHeader(int)             {}
+func (w *unheard) Write(p []byte) (int, error) { return len(p), nil }
+
+// Unwrap is for http.ResponseController.
+func (w *unheard) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // answered notes whether anything was written.
 type answered struct {
