@@ -20,6 +20,10 @@ type Proposer interface {
 	// not and will not be. When ctx ends first, the error is ErrUnknown, or ErrNoLeader if it was never proposed.
 	// The transaction must be valid and not change afterwards.
 	Propose(ctx context.Context, txn *znode.Txn) (*znode.Result, error)
+	// ProposeAll is Propose of several transactions, each for itself: they are carried out in this order with nothing in between,
+	// and share one fate: with an error, either none was or none is known to have been. The results are in the same order. Their number,
+	// ops and bytes are within command.MaxBatchTxns, command.MaxBatchOps and znode.MaxTxnBytes.
+	ProposeAll(ctx context.Context, txns []znode.Txn) ([]*znode.Result, error)
 }
 
 // Reader gives states to read from. None of its calls blocks a write or another read.

@@ -2,6 +2,7 @@ package raftfsm
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -10,7 +11,7 @@ import (
 	"holt/raftfsm/znode"
 )
 
-// call is one transaction of a request to this member, from Propose to its answer.
+// call is what one request to this member proposes, one transaction or a batch, from Propose to its answer.
 //
 // Where it stands: waiting (in the outbox, certainly not proposed) → sent some way (may be carried out, in entries of
 // one term only) → ended. It goes back from sent to waiting when it is certain that it will not be carried out any more:
@@ -46,8 +47,8 @@ const (
 
 // outcome is how a call ended: one of the two is set.
 type outcome struct {
-	result *znode.Result
-	err    error
+	results []*znode.Result // one for each transaction
+	err     error
 }
 
 // calls are the calls that have not ended, by their number.
@@ -72,10 +73,14 @@ func newCalls(origin command.Origin) *calls {
 	return &calls{origin: origin, open: make(map[uint64]*call)}
 }
 
-// start gives txn a number and encodes it.
-func (cs *calls) start(txn *znode.Txn) (*call, error) {
-	cmd := command.Command{Origin: cs.origin, Seq: cs.next.Add(1), Txn: *txn}
-	c := &call{seq: cmd.Seq, grows: txn.Grows(), done: make(chan outcome, 1)}
+// start gives the transactions a number and encodes them.
+func (cs *calls) start(txns []znode.Txn) (*call, error) {
+	cmd := command.Command{Origin: cs.origin, Txns: txns}
+	if err := cmd.Validate(); err != nil {
+		return nil, fmt.Errorf("proposing: %w", err) // the caller's bug; in the log it would end every member
+	}
+	cmd.Seq = cs.next.Add(1)
+	c := &call{seq: cmd.Seq, grows: cmd.Grows(), done: make(chan outcome, 1)}
 	c.body = cmd.Append(make([]byte, 0, cmd.Size()))
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
@@ -164,10 +169,10 @@ func (cs *calls) endLocked(c *call, o outcome) {
 	c.done <- o
 }
 
-// answer is the result of one of this member's commands, found in the log.
+// answer is the results of one of this member's commands, found in the log.
 type answer struct {
-	seq    uint64
-	result *znode.Result
+	seq     uint64
+	results []*znode.Result
 }
 
 // answerAll ends the calls whose results were applied up to index, and returns those that a fence there sends back.
@@ -176,7 +181,7 @@ func (cs *calls) answerAll(answers []answer, index uint64) []*call {
 	defer cs.mu.Unlock()
 	for _, a := range answers {
 		if c := cs.open[a.seq]; c != nil {
-			cs.endLocked(c, outcome{result: a.result})
+			cs.endLocked(c, outcome{results: a.results})
 		}
 	}
 	cs.answered = index

@@ -30,7 +30,7 @@ func startAll(t *testing.T, cs *calls, n int) []*call {
 	t.Helper()
 	var out []*call
 	for range n {
-		c, err := cs.start(putTxn("x"))
+		c, err := cs.start([]znode.Txn{*putTxn("x")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func TestWhereACallStandsWhenItIsGivenUp(t *testing.T) {
 		}, command.ErrUnknown},
 		{"answered", func(cs *calls, c *call) {
 			cs.send([]*call{c}, way{term: 3})
-			cs.answerAll([]answer{{c.seq, &znode.Result{}}}, 9)
+			cs.answerAll([]answer{{c.seq, []*znode.Result{{}}}}, 9)
 		}, nil},
 		{"hidden by a snapshot", func(cs *calls, c *call) {
 			cs.send([]*call{c}, way{term: 3})
@@ -92,7 +92,7 @@ func TestWhereACallStandsWhenItIsGivenUp(t *testing.T) {
 			cs := newCalls(7)
 			c := startAll(t, cs, 1)[0]
 			tt.do(cs, c)
-			if o := cs.giveUp(c, idle); !errors.Is(o.err, tt.want) || (o.err == nil) != (o.result != nil) {
+			if o := cs.giveUp(c, idle); !errors.Is(o.err, tt.want) || (o.err == nil) != (o.results != nil) {
 				t.Errorf("given up: %v, want %v", o, tt.want)
 			}
 			if cs.len() != 0 || cs.bytes != 0 {
@@ -115,7 +115,7 @@ func TestAFenceSendsBackWhatIsCertainOnceItsIndexIsAnswered(t *testing.T) {
 	if !cs.sentOver(way{3, 2}) || cs.sentOver(way{4, 2}) {
 		t.Error("sentOver")
 	}
-	if got := cs.answerAll([]answer{{all[0].seq, &znode.Result{}}}, 9); len(got) != 0 {
+	if got := cs.answerAll([]answer{{all[0].seq, []*znode.Result{{}}}}, 9); len(got) != 0 {
 		t.Fatalf("one short of its index: %d calls", len(got))
 	}
 	got := cs.answerAll(nil, 10)
@@ -145,11 +145,11 @@ func TestCallsAreLimited(t *testing.T) {
 	t.Run("in number", func(t *testing.T) {
 		cs := newCalls(7)
 		all := startAll(t, cs, MaxCalls)
-		if _, err := cs.start(deleteTxn()); !errors.Is(err, command.ErrThrottled) {
+		if _, err := cs.start([]znode.Txn{*deleteTxn()}); !errors.Is(err, command.ErrThrottled) {
 			t.Errorf("one too many: %v", err)
 		}
 		cs.giveUp(all[0], io.EOF)
-		if _, err := cs.start(deleteTxn()); err != nil {
+		if _, err := cs.start([]znode.Txn{*deleteTxn()}); err != nil {
 			t.Errorf("after one has ended: %v", err)
 		}
 		cs.endAll(io.EOF)
@@ -162,7 +162,7 @@ func TestCallsAreLimited(t *testing.T) {
 		big := string(make([]byte, 1<<20))
 		n := 0
 		for ; ; n++ {
-			if _, err := cs.start(putTxn(big)); err != nil {
+			if _, err := cs.start([]znode.Txn{*putTxn(big)}); err != nil {
 				if !errors.Is(err, command.ErrThrottled) {
 					t.Fatal(err)
 				}
@@ -226,7 +226,7 @@ func TestTakeKeepsToItsLimits(t *testing.T) {
 	for _, tt := range tests {
 		o, n := newBox()
 		for _, size := range tt.sizes {
-			c, err := n.calls.start(putTxn(string(make([]byte, size))))
+			c, err := n.calls.start([]znode.Txn{*putTxn(string(make([]byte, size)))})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -252,13 +252,13 @@ func TestTakeKeepsToItsLimits(t *testing.T) {
 func TestTheQueueIsBounded(t *testing.T) {
 	o, n := newBox()
 	big := string(make([]byte, 1<<20))
-	keep, err := n.calls.start(putTxn(big))
+	keep, err := n.calls.start([]znode.Txn{*putTxn(big)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	o.add(keep)
 	for range 3 * maxQueueBytes >> 20 {
-		c, err := n.calls.start(putTxn(big))
+		c, err := n.calls.start([]znode.Txn{*putTxn(big)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -277,7 +277,7 @@ func TestAnEntryGathersOwnCallsAndBundles(t *testing.T) {
 	o, n := newBox()
 	var refused []string
 	for range 200 {
-		c, _ := n.calls.start(putTxn("x"))
+		c, _ := n.calls.start([]znode.Txn{*putTxn("x")})
 		o.add(c)
 	}
 	o.bundles <- bundleOf(4, 3, 10, &refused)   // of another term
@@ -305,7 +305,7 @@ func TestAnEntryGathersOwnCallsAndBundles(t *testing.T) {
 // Bundles that fill entry after entry leave every other one to the member's own calls.
 func TestOwnCallsAreNotStarvedByBundles(t *testing.T) {
 	o, n := newBox()
-	c, err := n.calls.start(putTxn("mine"))
+	c, err := n.calls.start([]znode.Txn{*putTxn("mine")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,8 +325,8 @@ func TestAFullDiskRefusesGrowthOnly(t *testing.T) {
 	o, n := newBox()
 	n.disk.full.Store(true)
 	var refused []string
-	grows, _ := n.calls.start(putTxn("x"))
-	shrinks, _ := n.calls.start(deleteTxn())
+	grows, _ := n.calls.start([]znode.Txn{*putTxn("x")})
+	shrinks, _ := n.calls.start([]znode.Txn{*deleteTxn()})
 	o.add(grows)
 	o.add(shrinks)
 	o.bundles <- bundleOf(5, 4, 10, &refused)

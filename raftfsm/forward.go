@@ -113,7 +113,7 @@ func (n *Node) onForward(ctx context.Context, from peer.Peer, _ byte, frame []by
 			return nil, fmt.Errorf("command forwarded by %s: %w", from.Name, err)
 		}
 		b.commands = append(b.commands, body)
-		b.grows = append(b.grows, c.Txn.Grows())
+		b.grows = append(b.grows, c.Grows())
 		b.seqs = append(b.seqs, c.Seq)
 		b.origin = c.Origin // all are the sender's
 		frame = frame[k+int(size):]

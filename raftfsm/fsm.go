@@ -99,12 +99,9 @@ func (f *fsm) apply(l *raft.Log) {
 		case void && mine:
 			f.voided = append(f.voided, f.cmd.Seq)
 		case !void:
-			r := f.machine.Apply(&f.cmd.Txn)
-			if f.sessions != nil {
-				f.noteSession(r)
-			}
+			results := f.carryOut(mine)
 			if mine {
-				f.answers = append(f.answers, answer{f.cmd.Seq, r})
+				f.answers = append(f.answers, answer{f.cmd.Seq, results})
 			}
 		}
 	}
@@ -112,6 +109,23 @@ func (f *fsm) apply(l *raft.Log) {
 		f.outbox.again(f.calls.unsend(f.calls.find(f.voided), way{term: f.entry.Term}))
 		f.voided = f.voided[:0]
 	}
+}
+
+// carryOut applies the transactions of the command, and gives the results if somebody here waits for them.
+func (f *fsm) carryOut(wanted bool) (results []*znode.Result) {
+	if wanted {
+		results = make([]*znode.Result, 0, len(f.cmd.Txns))
+	}
+	for i := range f.cmd.Txns {
+		r := f.machine.Apply(&f.cmd.Txns[i])
+		if f.sessions != nil && !r.Replayed {
+			f.noteSession(r)
+		}
+		if wanted {
+			results = append(results, r)
+		}
+	}
+	return results
 }
 
 // noteSession notes what a transaction meant for a session's lease.

@@ -58,7 +58,7 @@ func TestAnEntryOfAnotherTermIsVoid(t *testing.T) {
 	}
 	n.calls.send(n.outbox.take(10, 1000), way{term: 6})
 	f.ApplyBatch([]*raft.Log{entryOf(3, 6, 6, 10, c.body)})
-	if o := <-c.done; o.err != nil || o.result.Zxid != 1 {
+	if o := <-c.done; o.err != nil || o.results[0].Zxid != 1 {
 		t.Errorf("proposed again: %+v", o)
 	}
 }
@@ -79,9 +79,9 @@ func TestACallInAVoidEntryOfTheSameTermComesBack(t *testing.T) {
 func TestBatchesDoNotShowInTheState(t *testing.T) {
 	var logs []*raft.Log
 	body := func(i int) []byte {
-		cmd := command.Command{Origin: 1, Seq: uint64(i), Txn: *putTxn(fmt.Sprint(i))}
+		cmd := command.Command{Origin: 1, Seq: uint64(i), Txns: []znode.Txn{*putTxn(fmt.Sprint(i))}}
 		if i%3 == 0 {
-			cmd.Txn = znode.Txn{Ops: []znode.Op{znode.DeleteOp(znode.MustPath("/not/there"))}} // changes nothing
+			cmd.Txns[0] = znode.Txn{Ops: []znode.Op{znode.DeleteOp(znode.MustPath("/not/there"))}} // changes nothing
 		}
 		return cmd.Append(nil)
 	}
@@ -122,7 +122,7 @@ func TestBatchesDoNotShowInTheState(t *testing.T) {
 }
 
 func TestADamagedEntryStopsTheMember(t *testing.T) {
-	whole := entryOf(1, 1, 1, 1, (&command.Command{Txn: *putTxn("x")}).Append(nil))
+	whole := entryOf(1, 1, 1, 1, (&command.Command{Txns: []znode.Txn{*putTxn("x")}}).Append(nil))
 	for i := range whole.Data {
 		func() {
 			f, _ := newTestFSM()
@@ -141,7 +141,7 @@ func TestADamagedEntryStopsTheMember(t *testing.T) {
 
 func TestASnapshotIsReadAsItWasWritten(t *testing.T) {
 	f, n := newTestFSM()
-	f.ApplyBatch([]*raft.Log{entryOf(0x0102030405060708, 0x1112131415161718, 0x1112131415161718, 42, (&command.Command{Txn: *putTxn("x")}).Append(nil))})
+	f.ApplyBatch([]*raft.Log{entryOf(0x0102030405060708, 0x1112131415161718, 0x1112131415161718, 42, (&command.Command{Txns: []znode.Txn{*putTxn("x")}}).Append(nil))})
 	v := n.progress.now.Load()
 	var b bytes.Buffer
 	if err := writeSnapshot(&b, v); err != nil {
@@ -169,7 +169,7 @@ func TestASnapshotIsReadAsItWasWritten(t *testing.T) {
 
 func TestRestoreReplacesEverything(t *testing.T) {
 	f, n := newTestFSM()
-	f.ApplyBatch([]*raft.Log{entryOf(7, 3, 3, 42, (&command.Command{Txn: *putTxn("x")}).Append(nil))})
+	f.ApplyBatch([]*raft.Log{entryOf(7, 3, 3, 42, (&command.Command{Txns: []znode.Txn{*putTxn("x")}}).Append(nil))})
 	var b bytes.Buffer
 	if err := writeSnapshot(&b, n.progress.now.Load()); err != nil {
 		t.Fatal(err)

@@ -199,13 +199,21 @@ func (n *Node) Ready() bool { return n.ready.Load() }
 // of package command. A transaction that a change of leader swept away is proposed again, as long as ctx lasts: it is
 // known by then that it was not carried out.
 func (n *Node) Propose(ctx context.Context, txn *znode.Txn) (*znode.Result, error) {
+	results, err := n.ProposeAll(ctx, []znode.Txn{*txn})
+	if err != nil {
+		return nil, err
+	}
+	return results[0], nil
+}
+
+// ProposeAll is Propose of several transactions, as one command: they are carried out in this order with nothing in between, each
+// for itself, or with an error none of them was, or none is known to have been. There may be so many as command.Command's Validate
+// allows.
+func (n *Node) ProposeAll(ctx context.Context, txns []znode.Txn) ([]*znode.Result, error) {
 	if n.ctx.Err() != nil {
 		return nil, command.ErrShuttingDown
 	}
-	if err := txn.Validate(); err != nil {
-		return nil, fmt.Errorf("proposing: %w", err) // the caller's bug; in the log it would end every member
-	}
-	c, err := n.calls.start(txn)
+	c, err := n.calls.start(txns)
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +226,7 @@ func (n *Node) Propose(ctx context.Context, txn *znode.Txn) (*znode.Result, erro
 	case <-n.stop:
 		o = n.calls.giveUp(c, command.ErrShuttingDown)
 	}
-	return o.result, o.err
+	return o.results, o.err
 }
 
 // State is this member's own, without waiting for anyone.

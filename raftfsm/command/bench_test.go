@@ -10,7 +10,7 @@ import (
 // typical is the command of one set of 256 bytes at a version.
 func typical() *Command {
 	op := znode.SetOp(znode.MustPath("/service-0001/instance-0001"), strings.Repeat("x", 256), znode.Tag{Version: 7, Czxid: 123456})
-	return &Command{Origin: 0x0123456789abcdef, Seq: 123456, Txn: txn(op)}
+	return &Command{Origin: 0x0123456789abcdef, Seq: 123456, Txns: []znode.Txn{txn(op)}}
 }
 
 func BenchmarkCommandAppend(b *testing.B) {

@@ -48,7 +48,7 @@ func txn(ops ...znode.Op) znode.Txn { return znode.Txn{Ops: ops} }
 // everyOp is a command with an op of each kind and shape.
 func everyOp() *Command {
 	a := znode.MustPath("/a")
-	return &Command{Origin: 0x0123456789abcdef, Seq: 300, Txn: txn(
+	return &Command{Origin: 0x0123456789abcdef, Seq: 300, Txns: []znode.Txn{txn(
 		znode.CreateOp(a, "hi", znode.Persistent),
 		znode.CreateSequentialOp(prefix("/a/"), "é", znode.PersistentSequential),
 		znode.PutOp(a, ""),
@@ -56,7 +56,7 @@ func everyOp() *Command {
 		znode.DeleteOp(znode.MustPath("/a/b"), znode.Tag{Version: -1}),
 		znode.CheckOp(znode.Root),
 		znode.CheckAbsentOp(a),
-	)}
+	)}}
 }
 
 func decoded(t testing.TB, b []byte) *Command {
@@ -87,14 +87,14 @@ func TestCommandFormatIsFixed(t *testing.T) {
 
 // drawCommand draws any command that its constructors can make.
 func drawCommand(t *rapid.T) *Command {
-	c := &Command{Origin: Origin(rapid.Uint64().Draw(t, "origin")), Seq: rapid.Uint64().Draw(t, "seq")}
+	c := &Command{Origin: Origin(rapid.Uint64().Draw(t, "origin")), Seq: rapid.Uint64().Draw(t, "seq"), Txns: make([]znode.Txn, 1)}
 	if rapid.Bool().Draw(t, "about sessions") {
-		drawSessionOp(t, &c.Txn)
+		drawSessionOp(t, &c.Txns[0])
 		return c
 	}
 	plain, counted := znode.Persistent, znode.PersistentSequential
 	if rapid.Bool().Draw(t, "of a session") {
-		c.Txn.Session = drawKey(t)
+		c.Txns[0].Session = drawKey(t)
 		plain = rapid.SampledFrom([]znode.Mode{znode.Persistent, znode.Ephemeral}).Draw(t, "mode")
 		counted = rapid.SampledFrom([]znode.Mode{znode.PersistentSequential, znode.EphemeralSequential}).Draw(t, "mode")
 	}
@@ -120,25 +120,34 @@ func drawCommand(t *rapid.T) *Command {
 		}
 		return znode.CheckAbsentOp(p)
 	})
-	c.Txn.Ops = rapid.SliceOfN(op, 1, 20).Draw(t, "ops")
+	c.Txns[0].Ops = rapid.SliceOfN(op, 1, 20).Draw(t, "ops")
 	return c
 }
 
 // same says whether two commands are equal; no tags and an empty list of them are.
 func same(a, b *Command) bool {
-	if a.Origin != b.Origin || a.Seq != b.Seq || len(a.Txn.Ops) != len(b.Txn.Ops) || !reflect.DeepEqual(a.Txn.Session, b.Txn.Session) {
+	if a.Origin != b.Origin || a.Seq != b.Seq || len(a.Txns) != len(b.Txns) {
 		return false
 	}
-	for i := range a.Txn.Ops {
-		x, y := a.Txn.Ops[i], b.Txn.Ops[i]
-		if len(x.If) == 0 && len(y.If) == 0 {
-			x.If, y.If = nil, nil
-		}
-		if !reflect.DeepEqual(x, y) {
+	for i := range a.Txns {
+		x, y := a.Txns[i], b.Txns[i]
+		if len(x.Ops) != len(y.Ops) || !reflect.DeepEqual(x.Session, y.Session) || !reflect.DeepEqual(x.Once, y.Once) {
 			return false
+		}
+		for j := range x.Ops {
+			if !sameOp(x.Ops[j], y.Ops[j]) {
+				return false
+			}
 		}
 	}
 	return true
+}
+
+func sameOp(x, y znode.Op) bool {
+	if len(x.If) == 0 && len(y.If) == 0 {
+		x.If, y.If = nil, nil
+	}
+	return reflect.DeepEqual(x, y)
 }
 
 func TestCommandRoundTrip(t *testing.T) {
@@ -216,9 +225,11 @@ func TestHandMadeCommands(t *testing.T) {
 		{"data larger than a znode's", false, handMade(1, 1, op{kind: 1, path: "/a", data: mib + "x"})},
 
 		{"kind of op 0", false, handMade(1, 1, op{path: "/a"})},
-		{"an unknown kind of op", false, handMade(1, 1, op{kind: 10, path: "/a"})},
-		{"a mode not supported yet", false, handMade(1, 1, op{kind: 1, mode: 4, path: "/a"})},
-		{"a sequential mode not supported yet", false, handMade(1, 1, op{kind: 1, mode: 6, path: "/a"})},
+		{"an unknown kind of op", false, handMade(1, 1, op{kind: 17, path: "/a"})},
+		{"a mode without its ttl", false, handMade(1, 1, op{kind: 1, mode: 5, path: "/a"})},
+		{"an unknown mode", false, handMade(1, 1, op{kind: 1, mode: 7, path: "/a"})},
+		{"a sequential mode without its ttl", false, handMade(1, 1, op{kind: 1, mode: 6, path: "/a"})},
+		{"a mode with its ttl", true, handMade(1, 1, op{kind: 1, flags: opNumber, mode: 5, path: "/a", rest: []byte{9}})},
 		{"an unknown mode", false, handMade(1, 1, op{kind: 1, mode: 7, path: "/a"})},
 		{"a sequential create", true, handMade(1, 1, op{kind: 1, mode: 2, path: "/a/"})},
 		{"a sequential set", false, handMade(1, 1, op{kind: 3, mode: 2, path: "/a"})},
@@ -241,7 +252,9 @@ func TestHandMadeCommands(t *testing.T) {
 		{"a check of absence", true, handMade(1, 1, op{kind: 5, flags: opAbsent, path: "/a"})},
 		{"a check of absence at a version", false, handMade(1, 1, op{kind: 5, flags: opAbsent | opIf, path: "/a", rest: []byte{1, 2, 3}})},
 		{"a delete of what is absent", false, handMade(1, 1, op{kind: 4, flags: opAbsent, path: "/a"})},
-		{"an unknown flag", false, handMade(1, 1, op{kind: 5, flags: opFlags, path: "/a"})},
+		{"a number that does not come", false, handMade(1, 1, op{kind: 5, flags: opNumber, path: "/a"})},
+		{"a ttl of a check", false, handMade(1, 1, op{kind: 5, flags: opNumber, path: "/a", rest: []byte{9}})},
+		{"a seal of no session", false, handMade(1, 1, op{kind: 5, flags: opSeal, path: "/a", rest: make([]byte, 32)})},
 	} {
 		if err := new(Command).Decode(tt.bytes); (err == nil) != tt.ok || err != nil && !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: %v", tt.name, err)
@@ -262,9 +275,9 @@ func TestLargestCommandFits(t *testing.T) {
 	for i := range tags {
 		tags[i] = znode.Tag{Version: -1, Czxid: math.MaxUint64}
 	}
-	c := &Command{Origin: math.MaxUint64, Seq: math.MaxUint64}
+	c := &Command{Origin: math.MaxUint64, Seq: math.MaxUint64, Txns: make([]znode.Txn, 1)}
 	for range znode.MaxTxnOps {
-		c.Txn.Ops = append(c.Txn.Ops, znode.SetOp(p, strings.Repeat("x", znode.MaxTxnBytes/znode.MaxTxnOps), tags...))
+		c.Txns[0].Ops = append(c.Txns[0].Ops, znode.SetOp(p, strings.Repeat("x", znode.MaxTxnBytes/znode.MaxTxnOps), tags...))
 	}
 	b := c.Append(nil)
 	if len(b) > MaxCommandBytes || len(b) > c.Size() {
@@ -290,7 +303,7 @@ func FuzzDecodeCommand(f *testing.F) {
 			}
 			return
 		}
-		if err := c.Txn.Validate(); err != nil {
+		if err := c.Validate(); err != nil {
 			t.Fatalf("it cannot be applied: %v", err)
 		}
 		again := c.Append(nil)
@@ -301,11 +314,13 @@ func FuzzDecodeCommand(f *testing.F) {
 			t.Fatalf("%+v reads as another when written again", c)
 		}
 		m := znode.NewMachine() // which must not panic, whoever is alive
-		m.Apply(&c.Txn)
-		if k := c.Txn.Session; k != nil {
-			open := txn(znode.OpenSessionOp(*k, 1000))
-			m.Apply(&open)
-			m.Apply(&c.Txn)
+		for i := range c.Txns {
+			m.Apply(&c.Txns[i])
+			if k := c.Txns[i].Session; k != nil {
+				open := txn(znode.OpenSessionOp(*k, 1000))
+				m.Apply(&open)
+			}
+			m.Apply(&c.Txns[i])
 		}
 	})
 }

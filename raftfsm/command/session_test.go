@@ -40,7 +40,7 @@ func sessionCommands() []*Command {
 		if txn.Session == nil {
 			txn.Ops[0].Path = znode.Root // as it is read
 		}
-		commands = append(commands, &Command{Origin: 0x0123456789abcdef, Seq: uint64(i), Txn: txn})
+		commands = append(commands, &Command{Origin: 0x0123456789abcdef, Seq: uint64(i), Txns: []znode.Txn{txn}})
 	}
 	return commands
 }
@@ -57,7 +57,7 @@ func TestSessionCommandFormatIsFixed(t *testing.T) {
 	for _, c := range sessionCommands() {
 		n := min(len(c.Append(nil)), len(want))
 		if got := decoded(t, want[:n]); !reflect.DeepEqual(got, c) {
-			t.Errorf("%s reads as %+v", c.Txn.Ops[0].Kind, got)
+			t.Errorf("%s reads as %+v", c.Txns[0].Ops[0].Kind, got)
 		}
 		want = want[n:]
 	}
@@ -65,23 +65,23 @@ func TestSessionCommandFormatIsFixed(t *testing.T) {
 
 // A command of nobody looks as it did before there were sessions: kind 1 and no key.
 func TestCommandsOfNobodyAreAsBefore(t *testing.T) {
-	c := &Command{Txn: txn(znode.SetOp(znode.MustPath("/a"), "x"))}
+	c := &Command{Txns: []znode.Txn{txn(znode.SetOp(znode.MustPath("/a"), "x"))}}
 	plain := c.Append(nil)
 	ann := key(1)
-	c.Txn.Session = &ann
+	c.Txns[0].Session = &ann
 	owned := c.Append(nil)
 	if want := slices.Concat([]byte{kindSessionTxn}, plain[1:10], ann[:], plain[10:]); plain[0] != kindTxn || !bytes.Equal(owned, want) {
 		t.Errorf("of nobody it is %x, of somebody %x, want %x", plain, owned, want)
 	}
 	used := decoded(t, owned)
-	if err := used.Decode(plain); err != nil || used.Txn.Session != nil {
-		t.Errorf("decoded into one of a session it belongs to %v, %v", used.Txn.Session, err)
+	if err := used.Decode(plain); err != nil || used.Txns[0].Session != nil {
+		t.Errorf("decoded into one of a session it belongs to %v, %v", used.Txns[0].Session, err)
 	}
-	if err := used.Decode(owned); err != nil || *used.Txn.Session != ann {
-		t.Errorf("it belongs to %v, %v", used.Txn.Session, err)
+	if err := used.Decode(owned); err != nil || *used.Txns[0].Session != ann {
+		t.Errorf("it belongs to %v, %v", used.Txns[0].Session, err)
 	}
 	clear(owned[10:42])
-	if *used.Txn.Session != ann {
+	if *used.Txns[0].Session != ann {
 		t.Error("the key is a part of the bytes it was read from")
 	}
 }
@@ -90,12 +90,12 @@ func TestSessionCommandsCutShort(t *testing.T) {
 	for _, c := range sessionCommands() {
 		b := c.Append(nil)
 		if len(b) > c.Size() {
-			t.Errorf("%s: Size says %d, it is %d bytes", c.Txn.Ops[0].Kind, c.Size(), len(b))
+			t.Errorf("%s: Size says %d, it is %d bytes", c.Txns[0].Ops[0].Kind, c.Size(), len(b))
 		}
 		for n := range b {
-			refuses(t, b[:n], "%s cut to %d bytes", c.Txn.Ops[0].Kind, n)
+			refuses(t, b[:n], "%s cut to %d bytes", c.Txns[0].Ops[0].Kind, n)
 		}
-		refuses(t, append(bytes.Clone(b), 0), "%s and a byte more", c.Txn.Ops[0].Kind)
+		refuses(t, append(bytes.Clone(b), 0), "%s and a byte more", c.Txns[0].Ops[0].Kind)
 	}
 }
 
@@ -179,7 +179,7 @@ func TestHandMadeSessionCommands(t *testing.T) {
 		{"an ephemeral of nobody", false, nobodys(op{kind: 1, mode: 1, path: "/a"})},
 		{"a sequential ephemeral", true, anns(op{kind: 1, mode: 3, path: "/"})},
 		{"a sequential ephemeral of nobody", false, nobodys(op{kind: 1, mode: 3, path: "/"})},
-		{"an ephemeral put", false, anns(op{kind: 2, mode: 1, path: "/a"})},
+		{"an ephemeral put", true, anns(op{kind: 2, mode: 1, path: "/a"})},
 
 		{"open", true, nobodys(open)},
 		{"open of a session", false, anns(open)},
