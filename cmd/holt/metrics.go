@@ -12,6 +12,7 @@ import (
 	httpmetrics "holt/httpapi/metrics"
 	"holt/raftfsm"
 	"holt/raftfsm/watch"
+	"holt/raftfsm/znode"
 )
 
 // metrics are what /metrics shows. No label holds a path or a name of a client.
@@ -21,6 +22,7 @@ type metrics struct {
 	fsync    prometheus.Histogram
 	entries  prometheus.Counter
 	bytes    prometheus.Counter
+	reaped   *prometheus.CounterVec
 }
 
 func newMetrics() (*metrics, error) {
@@ -32,8 +34,14 @@ func newMetrics() (*metrics, error) {
 		}),
 		entries: prometheus.NewCounter(prometheus.CounterOpts{Name: "holt_log_entries_appended_total", Help: "Entries written to the log."}),
 		bytes:   prometheus.NewCounter(prometheus.CounterOpts{Name: "holt_log_appended_bytes_total", Help: "Bytes of entries written to the log."}),
+		reaped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "holt_reaped_znodes_total", Help: "Containers and znodes with a TTL that this member had deleted while it led, since their time had come.",
+		}, []string{"mode"}),
 	}
-	m.registry.MustRegister(m.fsync, m.entries, m.bytes, collectors.NewGoCollector(),
+	for _, mode := range []znode.Mode{znode.Container, znode.PersistentWithTTL} {
+		m.reaped.WithLabelValues(mode.String()) // there from the start, at 0
+	}
+	m.registry.MustRegister(m.fsync, m.entries, m.bytes, m.reaped, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "holt_build_info", Help: "1, with the version of this program.", ConstLabels: prometheus.Labels{"version": buildVersion()},
@@ -52,6 +60,11 @@ func (m *metrics) observeAppend(took time.Duration, entries, bytes int) {
 	m.fsync.Observe(took.Seconds())
 	m.entries.Add(float64(entries))
 	m.bytes.Add(float64(bytes))
+}
+
+// observeReaped counts znodes that went of themselves.
+func (m *metrics) observeReaped(mode znode.Mode, n int) {
+	m.reaped.WithLabelValues(mode.String()).Add(float64(n))
 }
 
 // watch adds the numbers of a node.

@@ -23,6 +23,7 @@ import (
 	"holt/raftfsm"
 	"holt/raftfsm/guard"
 	"holt/raftfsm/peer"
+	"holt/raftfsm/reaper"
 	"holt/raftfsm/watch"
 	"holt/sessions"
 )
@@ -89,6 +90,7 @@ type member struct {
 	hub     *watch.Hub
 	leases  *sessions.Leases
 	node    *raftfsm.Node
+	reaper  *reaper.Reaper
 	api     *httpapi.API
 	server  *http.Server
 	lis     net.Listener
@@ -197,6 +199,7 @@ func (m *member) openNode() error {
 		return errors.Join(err, mux.Close())
 	}
 	m.leases.Start(m.node)
+	m.reaper = reaper.Start(reaper.Config{Member: m.node, Logger: m.log, Reaped: m.metrics.observeReaped})
 	m.metrics.watch(m.node)
 	m.metrics.streams(m.hub)
 	return nil
@@ -287,6 +290,9 @@ func (m *member) close() error {
 	var errs []error
 	if m.server != nil {
 		errs = append(errs, m.server.Close())
+	}
+	if m.reaper != nil {
+		errs = append(errs, m.reaper.Close())
 	}
 	if m.leases != nil {
 		errs = append(errs, m.leases.Close())
