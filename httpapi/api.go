@@ -23,6 +23,8 @@ type API struct {
 	hosts     hostList
 	inWork    atomic.Int64 // requests that count against MaxRequests
 	streams   atomic.Int64 // requests that count against MaxStreams
+	treeReads atomic.Int64 // those of them that count against MaxTreeReads
+	pipelines atomic.Int64 // those of them that count against MaxPipelines
 	exchanges sync.Pool    // of *exchange
 	streaming streaming    // what streams share
 

@@ -26,6 +26,10 @@ type instant struct{ res *znode.Result }
 
 func (p instant) Propose(context.Context, *znode.Txn) (*znode.Result, error) { return p.res, nil }
 
+func (p instant) ProposeAll(context.Context, []znode.Txn) ([]*znode.Result, error) {
+	return []*znode.Result{p.res}, nil
+}
+
 // named is a handler with what to call it.
 type named struct {
 	name string

@@ -157,5 +157,5 @@ func (l *listing) appendChild(b []byte, n *znode.Node) []byte {
 	if l.data {
 		b = appendValue(append(b, ','), n.Data())
 	}
-	return append(b, '}')
+	return append(appendMode(b, n.Mode(), n.TTL()), '}')
 }

@@ -118,7 +118,7 @@ func refusal(res *znode.Result) *problem {
 	p := refuse(wire.Code(op.Code.String()), "").of(op.Path, res.Zxid)
 	switch op.Code {
 	case znode.BadVersion:
-		stat := op.Node.Stat()
+		stat := op.Stat()
 		p.CurrentVersion = &stat.Version
 		p.Detail = path + " is at version " + strconv.FormatInt(stat.Version, 10) +
 			", czxid " + strconv.FormatUint(uint64(stat.Czxid), 10) // the version may well be what was asked for
@@ -134,10 +134,54 @@ func refusal(res *znode.Result) *problem {
 		p.Detail = path + " is ephemeral, and goes with its session: it cannot have children"
 	case znode.QuotaExceeded: // of a create; who asks for something else says so
 		p.Detail = "the session has as many ephemerals as it can: session_ephemerals in /v1/limits"
+	case znode.IdempotencyMismatch:
+		p.Detail = "the key was used for another request: what that ended with is not the answer to this one"
 	case znode.BadArguments:
 		p.Detail = "that cannot be done to " + path
 	default:
 		p.Detail = p.Title + ": " + path
+	}
+	return p
+}
+
+// refused is refusal with what it takes the transaction and this member's state to know: how much was too much, and why a session
+// is over.
+func (a *API) refused(txn *znode.Txn, res *znode.Result) *problem {
+	op := &txn.Ops[res.Failed]
+	switch {
+	case res.Code == znode.SessionExpired && op.Session != nil:
+		p := a.over(subject{owner: op.Session.Owner}, res.Zxid)
+		p.Detail = "session " + op.Session.Owner.String() + " is over: " + p.Reason
+		return p
+	case res.Code == znode.TooLarge && op.Kind == znode.Delete:
+		return a.tooManyZnodes(op.Path, res)
+	case res.Code == znode.TooLarge:
+		p := refusal(res)
+		limit := int64(znode.MaxReadBytes)
+		if txn.Once != nil {
+			limit = znode.MaxKeptReadBytes
+		}
+		p.Limit = &limit
+		p.Detail = "the transaction reads more than " + strconv.FormatInt(limit, 10) + " bytes of data and names"
+		return p
+	}
+	return refusal(res)
+}
+
+// tooManyZnodes is the refusal of a recursive delete. How many znodes there are is counted here, not by every member: as they are
+// now, so that a refusal of long ago goes without.
+func (a *API) tooManyZnodes(path znode.Path, res *znode.Result) *problem {
+	p := refusal(res)
+	limit := int64(znode.MaxTreeDelete)
+	p.Limit = &limit
+	p.Detail = "one transaction deletes at most " + strconv.FormatInt(limit, 10) + " znodes recursively"
+	if s, err := a.cfg.Reader.State(); err == nil && !res.Replayed {
+		size := int64(0)
+		for range s.Tree.Subtree(path) {
+			size++
+		}
+		p.Size = &size
+		p.Detail += "; " + path.String() + " and what is below are " + strconv.FormatInt(size, 10)
 	}
 	return p
 }

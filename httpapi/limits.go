@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"holt/httpapi/wire"
+	"holt/raftfsm/command"
 	"holt/raftfsm/watch"
 	"holt/raftfsm/znode"
 )
@@ -58,5 +59,21 @@ func (a *API) getLimits(x *exchange) error {
 		StreamBookmarkMs:        a.cfg.Heartbeat.Milliseconds(),
 		StreamLifeMs:            a.cfg.StreamLife.Milliseconds(),
 		StreamWriteTimeoutMs:    a.cfg.StreamWriteTimeout.Milliseconds(),
+
+		IdempotencyKeyBytes: MaxIdempotencyKeyBytes,
+		Outcomes:            znode.MaxOutcomes,
+		OutcomeBytes:        znode.MaxOutcomeBytes,
+		OutcomeMs:           znode.OutcomeTime,
+		TreeDelete:          znode.MaxTreeDelete,
+		TxnReadBytes:        znode.MaxReadBytes,
+		KeptReadBytes:       znode.MaxKeptReadBytes,
+		TTLMs:               znode.MaxTTL,
+		ContainerGraceMs:    znode.ContainerGrace,
+		Pipelines:           MaxPipelines,
+		PipelineLineBytes:   MaxPipelineLineBytes,
+		PipelineIDBytes:     MaxPipelineIDBytes,
+		PipelineIdleMs:      a.cfg.PipelineIdle.Milliseconds(),
+		BatchTxns:           command.MaxBatchTxns,
+		BatchOps:            command.MaxBatchOps,
 	})
 }

@@ -49,14 +49,22 @@ func TestJSONIsThatOfWire(t *testing.T) {
 		res := m.Apply(&znode.Txn{Ops: []znode.Op{znode.CreateOp(znode.MustPath(c.path), c.data, znode.Persistent)}})
 		n := res.Ops[0].Node
 		stat := n.Stat()
-		want := wire.Znode{Path: c.path, Data: c.data, Encoding: wire.UTF8, Stat: *wireStat(stat)}
+		want := wire.Znode{Path: c.path, Data: c.data, Encoding: wire.UTF8, Stat: *wireStat(stat), Mode: "persistent"}
 		if !utf8.ValidString(c.data) {
 			want.Data, want.Encoding = base64.StdEncoding.EncodeToString([]byte(c.data)), wire.Base64
 		}
 		same(t, appendZnode(nil, n, &stat), &want)
 		same(t, appendWritten(nil, c.path, &stat), &wire.Written{Path: c.path, Stat: *wireStat(stat)})
 		same(t, (&listing{data: true, stat: true}).appendChild(nil, n),
-			&wire.Child{Name: n.Name(), Stat: wireStat(stat), Data: &want.Data, Encoding: want.Encoding})
+			&wire.Child{Name: n.Name(), Stat: wireStat(stat), Data: &want.Data, Encoding: want.Encoding, Mode: "persistent"})
+	}
+}
+
+func wireStat(s znode.Stat) *wire.Stat {
+	return &wire.Stat{
+		Version: s.Version, Cversion: s.Cversion, Aversion: s.Aversion,
+		Czxid: uint64(s.Czxid), Mzxid: uint64(s.Mzxid), Pzxid: uint64(s.Pzxid), Ctime: s.Ctime, Mtime: s.Mtime,
+		EphemeralOwner: s.EphemeralOwner, DataLength: s.DataLength, NumChildren: s.NumChildren,
 	}
 }
 

@@ -90,9 +90,9 @@ func (x *exchange) checkQuery() error {
 	return nil
 }
 
-// laterHeaders are the headers of the contract that cannot be heeded yet. Ignoring them would be worse than refusing:
-// a key would not protect, a login would not identify.
-var laterHeaders = []string{"Idempotency-Key", "Authorization"}
+// laterHeaders are the headers of the contract that cannot be heeded yet. Ignoring them would be worse than refusing: a login
+// would not identify.
+var laterHeaders = []string{"Authorization"}
 
 // checkHeaders refuses what the endpoint cannot heed.
 func (x *exchange) checkHeaders() error {
@@ -106,6 +106,9 @@ func (x *exchange) checkHeaders() error {
 		}
 	}
 	if err := x.checkPreconditions(); err != nil {
+		return err
+	}
+	if err := x.readKey(); err != nil {
 		return err
 	}
 	if ids, ok := h["Holt-Session"]; ok {

@@ -117,16 +117,25 @@ func (x *exchange) propose(txn *znode.Txn) (*znode.Result, error) {
 			return nil, err
 		}
 	}
+	if x.key != "" {
+		txn.Once = znode.NewOnce(x.key, txn)
+	}
 	ctx, cancel := context.WithTimeout(x.r.Context(), x.api.cfg.WriteWait)
 	defer cancel()
 	res, err := x.api.cfg.Proposer.Propose(ctx, txn)
 	switch {
-	case err == nil && res == nil:
+	case err != nil:
+		return nil, err
+	case res == nil:
 		return nil, command.ErrUnknown // a Proposer that breaks its promise must not become a panic after the fact
-	case err == nil && res.Code == znode.SessionExpired && txn.Session != nil:
+	}
+	if res.Replayed {
+		x.Header()["Idempotent-Replayed"] = replayed
+	}
+	if ownSessionOver(txn, res) {
 		return nil, x.api.over(subject{key: txn.Session}, res.Zxid)
 	}
-	return res, err
+	return res, nil
 }
 
 // representations of a znode.

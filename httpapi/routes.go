@@ -15,17 +15,20 @@ func (a *API) route() {
 	a.endpoints = map[target]*endpoint{}
 
 	a.on("GET", "/v1/znodes/*", endpoint{handle: a.getZnode, heeds: []string{"If-None-Match"}, params: []string{"consistency", "format", "wait"}})
-	a.on("PUT", "/v1/znodes/*", endpoint{handle: a.putZnode, heeds: preconditions, takesBody: true, later: []string{"parents", "acl", "ttl", "mode"}})
-	a.on("POST", "/v1/znodes/*", endpoint{handle: a.postZnode, takesBody: true, params: []string{"mode"}, later: []string{"parents", "acl", "ttl"}})
-	a.on("DELETE", "/v1/znodes/*", endpoint{handle: a.deleteZnode, heeds: []string{"If-Match"}, later: []string{"recursive"}})
+	a.on("PUT", "/v1/znodes/*", endpoint{handle: a.putZnode, heeds: preconditions, takesBody: true, keyed: true, params: []string{"mode", "ttl", "parents"}, later: []string{"acl"}})
+	a.on("POST", "/v1/znodes/*", endpoint{handle: a.postZnode, takesBody: true, keyed: true, params: []string{"mode", "ttl", "parents"}, later: []string{"acl"}})
+	a.on("DELETE", "/v1/znodes/*", endpoint{handle: a.deleteZnode, heeds: []string{"If-Match"}, keyed: true, params: []string{"recursive"}})
 	a.on("GET", "/v1/children/*", endpoint{handle: a.getChildren, heeds: []string{"If-None-Match"},
 		params: []string{"consistency", "limit", "after", "prefix", "include", "wait"}})
-	a.on("POST", "/v1/txn", endpoint{handle: a.postTxn, takesBody: true})
+	a.on("GET", "/v1/tree/*", endpoint{handle: a.getTree, params: []string{"consistency", "depth", "include", "count"}})
+	a.on("PUT", "/v1/tree/*", endpoint{handle: a.putTree, takesBody: true, keyed: true, params: []string{"replace", "parents"}})
+	a.on("POST", "/v1/txn", endpoint{handle: a.postTxn, takesBody: true, keyed: true})
+	a.on("POST", "/v1/pipeline", endpoint{handle: a.postPipeline, takesBody: true})
 
-	a.on("POST", "/v1/sessions", endpoint{handle: a.postSession, params: []string{"timeout"}})
+	a.on("POST", "/v1/sessions", endpoint{handle: a.postSession, keyed: true, params: []string{"timeout"}})
 	a.on("GET", "/v1/sessions", endpoint{handle: a.getSessions, params: []string{"consistency", "limit", "after"}})
 	a.on("GET", "/v1/sessions/{id}", endpoint{handle: a.getSession, params: []string{"consistency"}})
-	a.on("DELETE", "/v1/sessions/{id}", endpoint{handle: a.deleteSession})
+	a.on("DELETE", "/v1/sessions/{id}", endpoint{handle: a.deleteSession, keyed: true})
 	a.on("POST", "/v1/sessions/{id}/keepalive", endpoint{handle: a.postSessionKeepalive, showsNothing: true})
 	a.on("POST", "/v1/sessions/{id}/watches", endpoint{handle: a.postWatch, takesBody: true})
 	a.on("GET", "/v1/sessions/{id}/watches", endpoint{handle: a.getSessionWatches, params: []string{"consistency"}})
@@ -50,8 +53,6 @@ func (a *API) route() {
 // later is what the contract has and this version does not: methods and prefixes of routes, and what to call them.
 // The first that fits counts.
 var later = []struct{ methods, prefix, name string }{
-	{"POST", "/v1/pipeline", "the pipeline"},
-	{"GET HEAD PUT", "/v1/tree", "trees"},
 	{"GET HEAD PUT", "/v1/acl", "ACLs"},
 	{"GET HEAD", "/v1/whoami", "identities"},
 	{"GET HEAD POST DELETE", "/v1/locks", "locks"},
@@ -68,6 +69,7 @@ type endpoint struct {
 	later        []string // those of the contract that it does not take yet
 	heeds        []string // the preconditions it takes
 	takesBody    bool
+	keyed        bool   // whether it takes an Idempotency-Key
 	anyQuery     bool   // whether the query is someone else's business
 	uncounted    bool   // whether MaxRequests does not count it
 	repeats      string // the query parameter that may be there more than once

@@ -29,6 +29,7 @@ type exchange struct {
 	head   bool // whether the method is HEAD
 	zxid   znode.Zxid
 	holder *znode.SessionKey // the session the request belongs to, nil if to none
+	key    string            // its Idempotency-Key, "" if it has none
 	counts *atomic.Int64     // what counts the request, nil if nothing does
 
 	found *chi.Context // room for looking up the route
@@ -138,7 +139,7 @@ func (a *API) finish(x *exchange, begun time.Time) {
 		a.log.Debug("request", "method", x.r.Method, "path", loggable(x.r.URL.Path), "status", x.status, "took", took.String())
 	}
 	x.leave()
-	x.ResponseWriter, x.r, x.at, x.path, x.holder, x.zxid = nil, nil, nil, "", nil, 0
+	x.ResponseWriter, x.r, x.at, x.path, x.holder, x.key, x.zxid = nil, nil, nil, "", nil, "", 0
 	x.query.reset()
 	if trouble != nil {
 		panic(http.ErrAbortHandler) // the answer is cut off, so that nobody takes it for whole

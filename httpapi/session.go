@@ -62,6 +62,15 @@ func (a *API) over(sub subject, z znode.Zxid) *problem {
 	return sessionOver(reason).at(z)
 }
 
+// ownSessionOver says whether a transaction was refused because the session it belongs to is over, and not one that it asks about.
+func ownSessionOver(txn *znode.Txn, res *znode.Result) bool {
+	if txn.Session == nil || res.Code != znode.SessionExpired || res.Failed != 0 {
+		return false
+	}
+	// What it asks about is at the root, so to speak; a transaction that is refused as a whole is refused where its first op is.
+	return txn.Ops[0].Kind != znode.CheckSession || res.Ops[0].Path != znode.Root
+}
+
 // lives holds the request to its session being alive in s, the state it is answered from. It is renewed, unless it has
 // been. Where s does not know the session the leader is asked: this member may be behind.
 func (x *exchange) lives(s *znode.State, renewed bool) error {
@@ -107,7 +116,8 @@ func (a *API) renew(ctx context.Context, key znode.SessionKey) (command.Lease, e
 }
 
 // join makes a transaction one of the request's session. To open a session or to end another is none: there the session
-// is looked at before. One that is known to be over needs no proposal to be refused.
+// is looked at before. One that is known to be over needs no proposal to be refused, unless what the request asks for may have
+// been done under its key while it was alive.
 func (x *exchange) join(txn *znode.Txn) error {
 	switch op := &txn.Ops[0]; {
 	case op.Kind == znode.CloseSession && op.Session.Key == *x.holder: // itself
@@ -115,6 +125,9 @@ func (x *exchange) join(txn *znode.Txn) error {
 		return x.present()
 	default:
 		txn.Session = x.holder
+	}
+	if x.key != "" {
+		return nil
 	}
 	s, err := x.api.cfg.Reader.State()
 	if err != nil {

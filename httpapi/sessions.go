@@ -135,7 +135,11 @@ func (a *API) postSession(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	res, err := x.propose(single(znode.OpenSessionOp(key, timeout.Milliseconds())))
+	op := znode.OpenSessionOp(key, timeout.Milliseconds())
+	if x.key != "" {
+		op.Session.Seal = sealID(x.key, id)
+	}
+	res, err := x.propose(single(op))
 	if err != nil {
 		return err
 	}
@@ -145,6 +149,11 @@ func (a *API) postSession(x *exchange) error {
 		return refuse(wire.QuotaExceeded, "there are as many sessions as there can be: sessions in /v1/limits").at(res.Zxid)
 	default:
 		return refusal(res)
+	}
+	if x.key != "" {
+		if text, err = x.sealedID(&res.Ops[0]); err != nil {
+			return err
+		}
 	}
 	s := res.Ops[0].Session
 	x.setZxid(res.Zxid)

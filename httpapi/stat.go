@@ -110,7 +110,14 @@ func appendZnode(b []byte, n *znode.Node, s *znode.Stat) []byte {
 	b = appendValue(b, n.Data())
 	b = append(b, `,"stat":`...)
 	b = appendStat(b, s)
+	b = appendMode(b, n.Mode(), n.TTL())
 	return append(b, '}', '\n')
+}
+
+// appendMode is the fields mode and ttl_ms.
+func appendMode(b []byte, mode znode.Mode, ttl int64) []byte {
+	b = append(append(append(b, `,"mode":"`...), mode.String()...), '"')
+	return strconv.AppendInt(append(b, `,"ttl_ms":`...), ttl, 10)
 }
 
 // appendValue is the fields data and encoding.

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"io"
 	"net/http"
+	"time"
 
 	"holt/httpapi/wire"
 	"holt/raftfsm/znode"
@@ -68,56 +69,93 @@ func (a *API) putZnode(x *exchange) error {
 	if a.cfg.RequirePrecondition && !pre.asks() {
 		return refuse(wire.PreconditionRequired, "PUT needs If-Match, or If-None-Match: * to create").about(path)
 	}
+	making, err := x.making(pre.exists)
+	if err != nil {
+		return err
+	}
 	data, err := x.body(a.cfg.MaxDataBytes)
 	if err != nil {
 		return err
 	}
-	op := znode.PutOp(path, data)
+	var txn *znode.Txn
 	switch {
-	case pre.absent:
-		op = znode.CreateOp(path, data, znode.Persistent)
-	case pre.exists:
-		op = znode.SetOp(path, data, pre.tags...)
+	case !pre.exists:
+		op := znode.PutOp(path, data)
+		if pre.absent {
+			op.Kind = znode.Create
+		}
+		op.Mode, op.TTL, op.Parents = making.mode, making.ttl, making.parents
+		if op.Mode.Sequential() {
+			return badArguments("mode " + op.Mode.String() + " is for POST: the server completes the name")
+		}
+		txn = single(op)
+	case path.IsRoot():
+		txn = single(znode.SetOp(path, data, pre.tags...))
+	default:
+		// What fails without the precondition fails in the same way with it (RFC 9110, 13.2.1): where the parent is missing. The
+		// parent is looked at in the transaction, since by the time of the answer, or of a replay, it may have come or gone.
+		txn = &znode.Txn{Ops: []znode.Op{znode.CheckOp(path.Parent()), znode.SetOp(path, data, pre.tags...)}}
 	}
-	res, err := x.propose(single(op))
+	res, err := x.propose(txn)
 	if err != nil {
 		return err
 	}
-	switch {
-	case res.Code == znode.OK:
-		return x.written(res)
-	case res.Code == znode.NoNode && pre.exists && a.isMissing(path.Parent()):
-		// What fails without the precondition fails in the same way with it (RFC 9110, 13.2.1).
-		return noNode(path.Parent(), res.Zxid)
-	default:
+	if res.Code != znode.OK {
 		return failedPrecondition(res, path, pre)
 	}
+	return x.written(res)
+}
+
+// making is how a write makes a znode that is not there yet.
+type making struct {
+	mode    znode.Mode
+	ttl     int64 // in ms
+	parents bool
+}
+
+// making reads the parameters. A znode that must exist is not made: there it takes none of them.
+func (x *exchange) making(exists bool) (m making, err error) {
+	for _, name := range []string{"mode", "ttl", "parents"} {
+		if _, given := x.query.get(name); given && exists {
+			return m, badArguments("If-Match asks for a znode that exists, " + name + " is for one that is made")
+		}
+	}
+	if name, ok := x.query.get("mode"); ok {
+		if m.mode, err = x.parseMode(name); err != nil {
+			return m, err
+		}
+	}
+	text, given := x.query.get("ttl")
+	if given {
+		ttl, err := time.ParseDuration(text)
+		if err != nil || ttl%time.Millisecond != 0 {
+			return m, badArguments("ttl is a time like 10m, in whole ms, not " + quoted(text))
+		}
+		m.ttl = ttl.Milliseconds()
+	}
+	if err := checkTTL(m.mode, m.ttl, given, "ttl"); err != nil {
+		return m, err
+	}
+	m.parents, err = x.query.flag("parents")
+	return m, err
 }
 
 // postZnode answers POST /v1/znodes{path}: create, as ZooKeeper's.
 func (a *API) postZnode(x *exchange) error {
-	mode := znode.Persistent
-	if name, ok := x.query.get("mode"); ok {
-		var err error
-		if mode, err = x.parseMode(name); err != nil {
-			return err
-		}
+	making, err := x.making(false)
+	if err != nil {
+		return err
 	}
-	var op znode.Op
-	if mode.Sequential() {
+	op := znode.Op{Kind: znode.Create, Mode: making.mode, TTL: making.ttl, Parents: making.parents}
+	if op.Mode.Sequential() {
 		prefix, err := x.znodePrefix()
 		if err != nil {
 			return err
 		}
-		op = znode.CreateSequentialOp(prefix, "", mode)
-	} else {
-		path, err := x.znodePath()
-		if err != nil {
-			return err
-		}
-		op = znode.CreateOp(path, "", mode)
+		op.Path = znode.Path(prefix)
+	} else if op.Path, err = x.znodePath(); err != nil {
+		return err
 	}
-	var err error
 	if op.Data, err = x.body(a.cfg.MaxDataBytes); err != nil {
 		return err
 	}
@@ -136,14 +174,16 @@ func (x *exchange) parseMode(name string) (znode.Mode, error) {
 	mode, ok := znode.ParseMode(name)
 	switch {
 	case !ok:
-		return 0, badArguments("mode is persistent, ephemeral, persistent_sequential or ephemeral_sequential, not " + quoted(name))
-	case !mode.Supported():
-		return 0, notYet("mode " + name)
+		return 0, badArguments("mode is " + modeNames + ", not " + quoted(name))
 	case mode.Ephemeral() && x.holder == nil:
 		return 0, badArguments("mode " + name + " needs header Holt-Session: the znode goes when the session does")
 	}
 	return mode, nil
 }
+
+// modeNames is all modes, for a message.
+const modeNames = "persistent, ephemeral, persistent_sequential, ephemeral_sequential, container, persistent_with_ttl or " +
+	"persistent_sequential_with_ttl"
 
 // deleteZnode answers DELETE /v1/znodes{path}.
 func (a *API) deleteZnode(x *exchange) error {
@@ -158,11 +198,17 @@ func (a *API) deleteZnode(x *exchange) error {
 	if a.cfg.RequirePrecondition && !pre.asks() {
 		return refuse(wire.PreconditionRequired, "DELETE needs If-Match").about(path)
 	}
-	res, err := x.propose(single(znode.DeleteOp(path, pre.tags...)))
-	if err != nil {
+	op := znode.DeleteOp(path, pre.tags...)
+	if op.Recursive, err = x.query.flag("recursive"); err != nil {
 		return err
 	}
-	if res.Code != znode.OK {
+	res, err := x.propose(single(op))
+	switch {
+	case err != nil:
+		return err
+	case res.Code == znode.TooLarge:
+		return a.tooManyZnodes(path, res)
+	case res.Code != znode.OK:
 		return failedPrecondition(res, path, pre)
 	}
 	x.setZxid(res.Zxid)
@@ -180,10 +226,10 @@ func single(op znode.Op) *znode.Txn {
 	return &t.txn
 }
 
-// written answers a write of one op with the znode as it is now.
+// written answers a write with the znode as its last op left it.
 func (x *exchange) written(res *znode.Result) error {
-	op := &res.Ops[0]
-	stat, path := op.Node.Stat(), op.Node.Path().String()
+	op := &res.Ops[len(res.Ops)-1]
+	stat, path := op.Stat(), op.Where().String()
 	x.setStat(&stat, res.Zxid)
 	status := http.StatusOK
 	if op.Created {
@@ -207,10 +253,4 @@ func failedPrecondition(res *znode.Result, path znode.Path, pre precondition) *p
 		p.Status = http.StatusPreconditionFailed
 	}
 	return p
-}
-
-// isMissing says whether this member's state, which is at least as new as any result it was given, lacks a znode.
-func (a *API) isMissing(path znode.Path) bool {
-	s, err := a.cfg.Reader.State()
-	return err == nil && s.Tree.Get(path) == nil
 }

@@ -184,6 +184,16 @@ func read[T any](a answer) (v T) {
 	return v
 }
 
+// bytes is the state, to compare.
+func (s *server) bytes() string {
+	s.t.Helper()
+	b, err := s.Bytes()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(b)
+}
+
 // eventually waits until f is true.
 func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()

@@ -68,6 +68,7 @@ func TestTheStatusOfATransactionIsThatOfTheOpThatWasRefused(t *testing.T) {
 func TestBadTransactions(t *testing.T) {
 	s := start(t, func(c *httpapi.Config) { c.MaxDataBytes = 1000 })
 	s.do("PUT /v1/znodes/a").is(201)
+	before := s.bytes()
 	big := func(n int) string { return `{"op":"set","path":"/a","data":"` + strings.Repeat("x", n) + `"}` }
 	for _, c := range []struct {
 		body   string
@@ -112,24 +113,65 @@ func TestBadTransactions(t *testing.T) {
 		{`{"ops":[{"op":"set","path":"/a","data":"/x==","encoding":"base64"}]}`, 400, wire.BadArguments},
 		{`{"ops":[{"op":"create","path":"/b","mode":"none"}]}`, 400, wire.BadArguments},
 		{`{"ops":[{"op":"create","path":"/b","mode":"ephemeral"}]}`, 400, wire.BadArguments},
-		{`{"ops":[{"op":"create","path":"/b","mode":"container"}]}`, 501, wire.NotImplemented},
-		{`{"ops":[{"op":"create","path":"/b","ttl_ms":5}]}`, 501, wire.NotImplemented},
+		{`{"ops":[{"op":"create","path":"/b","encoding":"hex"}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"create","path":"/b","ttl_ms":5}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"create","path":"/b","ttl_ms":0}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"create","path":"/b","mode":"container","ttl_ms":5}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"create","path":"/b","mode":"persistent_with_ttl"}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"create","path":"/b","mode":"persistent_with_ttl","ttl_ms":0}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"create","path":"/b","mode":"persistent_with_ttl","ttl_ms":-5}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"create","path":"/b","mode":"persistent_with_ttl","ttl_ms":1.5}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"create","path":"/b","mode":"persistent_with_ttl","ttl_ms":"5"}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"create","path":"/b","mode":"persistent_with_ttl","ttl_ms":1099511627776}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"create","path":"/b","mode":"persistent_with_ttl","ttl_ms":9223372036854775808}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"create","path":"/b","parents":"true"}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"create","path":"/b","recursive":true}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"create","path":"/b","owner":"s1"}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"set","data":"","path":"/a","parents":true}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"set","data":"","path":"/a","ttl_ms":5}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"set","data":"","path":"/a","acl":[]}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"delete","path":"/a","absent":true}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"delete","path":"/a","recursive":1}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"check","path":"/a","recursive":true}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"get","path":"/a","version":1}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"get","path":"/a","data":""}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"get"}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"children","path":"a"}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"exists","path":"/a","absent":true}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"check_session"}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"check_session","owner":""}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"check_session","owner":"17"}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"check_session","owner":"s017"}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"check_session","owner":17}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"check_session","owner":"0123456789abcdef0123456789abcdef"}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"check_session","owner":"s1","path":"/a"}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"open_session"}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"reap","path":"/a"}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"set","data":null,"path":"/a"}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"set","data":"","path":"/a","version":null}]}`, 400, wire.BadArguments},
+		{`{"ops":[null]}`, 400, wire.BadArguments},
+		{`{"ops":null}`, 400, wire.BadArguments},
+		{`null`, 400, wire.BadArguments},
+		{`{"ops":{"op":"set","data":"","path":"/a"}}`, 400, wire.BadArguments},
+		{`{"ops":[[{"op":"set","data":"","path":"/a"}]]}`, 400, wire.BadArguments},
+		{`{"ops":[{"ops":[{"op":"set","data":"","path":"/a"}]}]}`, 400, wire.BadArguments},
+		{`{"ops":[{"op":"set","data":{"op":"set"},"path":"/a"}]}`, 400, wire.BadArguments},
+		{`{"ops":` + strings.Repeat("[", 100_000), 400, wire.BadArguments},
+		{`{"ops":[{"op":"set","data":"","path":"/a"},{"op":"get"}]}`, 400, wire.BadArguments},
 		{`{"ops":[{"op":"create","path":"/b","acl":[]}]}`, 501, wire.NotImplemented},
-		{`{"ops":[{"op":"create","path":"/b","parents":true}]}`, 501, wire.NotImplemented},
-		{`{"ops":[{"op":"get","path":"/a"}]}`, 501, wire.NotImplemented},
-		{`{"ops":[{"op":"children","path":"/a"}]}`, 501, wire.NotImplemented},
-		{`{"ops":[{"op":"exists","path":"/a"}]}`, 501, wire.NotImplemented},
 		{`{"ops":[{"op":"set_acl","path":"/a","acl":[]}]}`, 501, wire.NotImplemented},
-		{`{"ops":[{"op":"check_session"}]}`, 501, wire.NotImplemented},
 		{`{"ops":[` + big(1001) + `]}`, 413, wire.TooLarge},
 		{`{"ops":[` + big(1) + strings.Repeat(","+big(1), 1024) + `]}`, 413, wire.TooLarge},
 	} {
-		s.do("POST /v1/txn\n\n"+c.body).fails(c.status, c.code)
+		p := s.do("POST /v1/txn\n\n"+c.body).fails(c.status, c.code)
+		if strings.Contains(p.Detail, "0123456789abcdef") {
+			t.Errorf("what may be the id of a session is shown: %s", p.Detail)
+		}
 	}
 	s.do("POST /v1/txn\nContent-Type: text/plain\n\n{\"ops\":[]}").fails(400, wire.BadArguments)
 	s.do("POST /v1/txn\nContent-Type: application/x-www-form-urlencoded\n\n{\"ops\":[]}").fails(400, wire.BadArguments)
 	s.do("POST /v1/txn\nIf-Match: *\n\n{\"ops\":[]}").fails(400, wire.BadArguments)
-	if s.Proposed() != 1 {
+	if s.Proposed() != 1 || s.bytes() != before {
 		t.Errorf("%d proposals, want that of the first PUT alone", s.Proposed())
 	}
 	s.do("POST /v1/txn\nContent-Type: application/json; charset=utf-8\n\n{\"ops\":[" + big(1000) + "]}").is(200)

@@ -25,12 +25,15 @@ const (
 	Base64 = "base64"
 )
 
-// Znode answers GET /v1/znodes{path} in JSON.
+// Znode answers GET /v1/znodes{path} in JSON. Mode is persistent, ephemeral, container or persistent_with_ttl: that a name was
+// sequential is not remembered. TTLMs is 0 where there is none.
 type Znode struct {
 	Path     string `json:"path"`
 	Data     string `json:"data"`
 	Encoding string `json:"encoding"`
 	Stat     Stat   `json:"stat"`
+	Mode     string `json:"mode"`
+	TTLMs    int64  `json:"ttl_ms"`
 }
 
 // Written answers PUT and POST of a znode.
@@ -61,6 +64,8 @@ type Child struct {
 	Stat     *Stat   `json:"stat,omitempty"`
 	Data     *string `json:"data,omitempty"`
 	Encoding string  `json:"encoding,omitempty"`
+	Mode     string  `json:"mode"`
+	TTLMs    int64   `json:"ttl_ms"`
 }
 
 // Sync answers POST /v1/sync.
@@ -97,13 +102,15 @@ type Problem struct {
 	Zxid      uint64 `json:"zxid"`
 	Retryable bool   `json:"retryable"`
 
-	CurrentVersion *int64     `json:"current_version,omitempty"` // of bad_version
-	Reason         string     `json:"reason,omitempty"`          // of session_expired: expired, closed, killed or unknown
-	Limit          *int64     `json:"limit,omitempty"`           // of too_large
-	Size           *int64     `json:"size,omitempty"`            // of too_large, where it is known
-	Failed         *int       `json:"failed,omitempty"`          // of a transaction: the op that was refused
-	Results        []TxnError `json:"results,omitempty"`         // of a transaction: one for each op
-	Checks         []Check    `json:"checks,omitempty"`          // of /livez and /readyz: all of them
+	CurrentVersion *int64      `json:"current_version,omitempty"` // of bad_version
+	Reason         string      `json:"reason,omitempty"`          // of session_expired: expired, closed, killed or unknown
+	Limit          *int64      `json:"limit,omitempty"`           // of too_large
+	Size           *int64      `json:"size,omitempty"`            // of too_large, where it is known
+	Failed         *int        `json:"failed,omitempty"`          // of a transaction: the op that was refused
+	Results        []TxnError  `json:"results,omitempty"`         // of a transaction: one for each op
+	Line           *int64      `json:"line,omitempty"`            // of a tree to load: where it broke off, from 1
+	Loaded         *TreeLoaded `json:"loaded,omitempty"`          // of a tree to load: what was done before
+	Checks         []Check     `json:"checks,omitempty"`          // of /livez and /readyz: all of them
 }
 
 // TxnError says how one op of a refused transaction ended.
@@ -116,21 +123,23 @@ type Txn struct {
 	Ops []Op `json:"ops"`
 }
 
-// Op is one step of a transaction. The last three are known so that they can be refused by name: they are not
-// implemented yet.
+// Op is one step of a transaction: create, set, delete, check, check_session, get, children or exists. Each takes some of the
+// fields, and refuses the others where they are not empty. ACL is known so that it can be refused by name: it is not implemented yet.
 type Op struct {
-	Op       string  `json:"op"`
-	Path     string  `json:"path"`
-	Data     *string `json:"data,omitempty"`
-	Encoding string  `json:"encoding,omitempty"`
-	Mode     string  `json:"mode,omitempty"`
-	Version  *int64  `json:"version,omitempty"`
-	Czxid    *uint64 `json:"czxid,omitempty"`
-	Absent   bool    `json:"absent,omitempty"`
+	Op        string  `json:"op"`
+	Path      string  `json:"path,omitempty"`
+	Data      *string `json:"data,omitempty"`
+	Encoding  string  `json:"encoding,omitempty"`
+	Mode      string  `json:"mode,omitempty"`
+	TTLMs     *int64  `json:"ttl_ms,omitempty"`
+	Parents   bool    `json:"parents,omitempty"`
+	Version   *int64  `json:"version,omitempty"`
+	Czxid     *uint64 `json:"czxid,omitempty"`
+	Absent    bool    `json:"absent,omitempty"`
+	Recursive bool    `json:"recursive,omitempty"`
+	Owner     string  `json:"owner,omitempty"` // of check_session: a public name; "" is the request's own session
 
-	TTL     *int64          `json:"ttl_ms,omitempty"`
-	ACL     json.RawMessage `json:"acl,omitempty"`
-	Parents *bool           `json:"parents,omitempty"`
+	ACL json.RawMessage `json:"acl,omitempty"`
 }
 
 // TxnDone answers POST /v1/txn.
@@ -139,11 +148,28 @@ type TxnDone struct {
 	Results []TxnResult `json:"results"`
 }
 
-// TxnResult is the result of one op; Stat is nil where there is no znode (a delete, a check for absence).
+// TxnResult is the result of one op. Which fields it has depends on the op alone:
+//
+//	create set check  op path stat
+//	delete            op path stat deleted
+//	get               op path data encoding stat mode ttl_ms
+//	children          op path children stat
+//	exists            op path exists stat
+//	check_session     op owner
+//
+// Stat is null where there is no znode: of a delete, a check for absence, and exists where nothing does.
 type TxnResult struct {
-	Op   string `json:"op"`
-	Path string `json:"path"`
-	Stat *Stat  `json:"stat"`
+	Op       string    `json:"op"`
+	Path     string    `json:"path,omitempty"`
+	Exists   *bool     `json:"exists,omitempty"`
+	Data     *string   `json:"data,omitempty"`
+	Encoding string    `json:"encoding,omitempty"`
+	Children *[]string `json:"children,omitempty"`
+	Stat     *Stat     `json:"stat,omitempty"`
+	Mode     string    `json:"mode,omitempty"`
+	TTLMs    *int64    `json:"ttl_ms,omitempty"`
+	Deleted  *int64    `json:"deleted,omitempty"` // how many znodes went
+	Owner    *string   `json:"owner,omitempty"`
 }
 
 // Limits answers GET /v1/limits: every limit of the server that answers, by name. Times are ms.
@@ -191,6 +217,22 @@ type Limits struct {
 	StreamBookmarkMs        int64 `json:"stream_bookmark_ms"`
 	StreamLifeMs            int64 `json:"stream_life_ms"`
 	StreamWriteTimeoutMs    int64 `json:"stream_write_timeout_ms"`
+
+	IdempotencyKeyBytes int64 `json:"idempotency_key_bytes"`
+	Outcomes            int64 `json:"outcomes"`
+	OutcomeBytes        int64 `json:"outcome_bytes"`
+	OutcomeMs           int64 `json:"outcome_ms"`
+	TreeDelete          int64 `json:"tree_delete"`
+	TxnReadBytes        int64 `json:"txn_read_bytes"`
+	KeptReadBytes       int64 `json:"kept_read_bytes"`
+	TTLMs               int64 `json:"ttl_ms"`
+	ContainerGraceMs    int64 `json:"container_grace_ms"`
+	Pipelines           int64 `json:"pipelines"`
+	PipelineLineBytes   int64 `json:"pipeline_line_bytes"`
+	PipelineIDBytes     int64 `json:"pipeline_id_bytes"`
+	PipelineIdleMs      int64 `json:"pipeline_idle_ms"`
+	BatchTxns           int64 `json:"batch_txns"`
+	BatchOps            int64 `json:"batch_ops"`
 }
 
 // Health answers /livez and /readyz when all is well; else they answer a Problem. Checks is empty unless asked for.
