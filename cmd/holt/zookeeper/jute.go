@@ -140,7 +140,7 @@ func (d *decoder) data() (data []byte, size int64) {
 	case d.err != nil || null:
 		return nil, 0
 	case n > znode.MaxDataBytes:
-		var to io.Writer = io.Discard
+		to := io.Discard
 		if d.sum != nil {
 			to = d.sum
 		}

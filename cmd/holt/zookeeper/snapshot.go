@@ -43,19 +43,15 @@ func readSnapshotAlone(ctx context.Context, path string, notes *notes) (*tree, e
 	if err != nil {
 		return nil, err
 	}
-	m := snapshotName.FindStringSubmatch(filepath.Base(path))
-	switch {
-	case m == nil:
+	if m := snapshotName.FindStringSubmatch(filepath.Base(path)); m == nil {
 		t.zxid = t.newest
 		notes.add("the file's name has no zxid: the newest one in its znodes is %#x", t.zxid)
-	default:
-		if t.zxid, err = strconv.ParseUint(m[1], 16, 64); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		if t.newest > t.zxid {
-			notes.add("this snapshot was written while the tree changed: it is of zxid %#x but has znodes as of %#x, and others "+
-				"may be older than those; its data folder, with the transaction logs, gives one state", t.zxid, t.newest)
-		}
+	} else if t.zxid, err = strconv.ParseUint(m[1], 16, 64); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if t.newest > t.zxid {
+		notes.add("this snapshot was written while the tree changed: it is of zxid %#x but has znodes as of %#x, and others "+
+			"may be older than those; its data folder, with the transaction logs, gives one state", t.zxid, t.newest)
 	}
 	notes.add("a snapshot file without the transaction logs lacks what was written after it")
 	return t, nil
