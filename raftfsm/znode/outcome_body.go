@@ -93,7 +93,7 @@ func appendKeptZnode(b []byte, n *Node, z Zxid) []byte {
 func (c *checker) outcome(r *Result, z Zxid, ops int) bool {
 	r.Code = Code(c.byte())
 	n := c.num()
-	if c.bad || r.Code >= codes || n == 0 || n > MaxTxnOps || ops >= 0 && n != uint64(ops) {
+	if c.bad || r.Code >= codes || r.Code == RolledBack || n == 0 || n > MaxTxnOps || ops >= 0 && n != uint64(ops) {
 		return false
 	}
 	if r.Code == OK {
@@ -123,7 +123,7 @@ func (c *checker) outcome(r *Result, z Zxid, ops int) bool {
 func (c *checker) opOutcome(z Zxid) (r OpResult) {
 	flags := c.byte()
 	r.Loaded = Loaded(c.byte())
-	if r.Loaded >= loadeds || flags&(keptData|keptNames|keptNumber) != 0 && flags&keptFound == 0 {
+	if r.Loaded >= loadeds || flags&(keptCreated|keptData|keptNames|keptNumber) != 0 && flags&keptFound == 0 {
 		c.bad = true
 		return r
 	}
@@ -165,7 +165,11 @@ const maxNumberBytes = 20
 func (c *checker) znode(z Zxid) *keptZnode {
 	k := &keptZnode{}
 	s := &k.stat
-	s.Czxid, s.Mzxid, s.Pzxid = z-Zxid(c.num()), z-Zxid(c.num()), z-Zxid(c.num())
+	for _, at := range []*Zxid{&s.Czxid, &s.Mzxid, &s.Pzxid} {
+		before := Zxid(c.num())
+		c.bad = c.bad || before > z
+		*at = z - before
+	}
 	s.Ctime = int64(c.num())
 	s.Mtime = s.Ctime + int64(c.num())
 	s.Version, s.Cversion, s.Aversion = int64(c.num()), int64(c.num()), int64(c.num())
