@@ -85,6 +85,7 @@ type answer struct {
 	body     []byte        // all of it, where the call is not a stream
 	stream   io.ReadCloser // else
 	replayed bool          // it was given before
+	trailer  http.Header   // of a stream, once it was read to its end
 	zxid     uint64        // 0 where the answer carried none
 	sent     time.Time     // when the request that it answers was sent
 }

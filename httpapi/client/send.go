@@ -72,7 +72,7 @@ func (c *Client) send(ctx context.Context, q *call, endpoint string) (*answer, *
 	if err != nil {
 		return nil, broken(q, endpoint, gone.left(err), withoutURL(err))
 	}
-	a := &answer{endpoint: endpoint, status: res.StatusCode, header: res.Header, sent: sent,
+	a := &answer{endpoint: endpoint, status: res.StatusCode, header: res.Header, trailer: res.Trailer, sent: sent,
 		replayed: res.Header.Get(replayedHeader) == "true"}
 	a.zxid, _ = strconv.ParseUint(res.Header.Get(zxidHeader), 10, 64)
 	c.Seen(a.zxid)
