@@ -328,3 +328,35 @@ func TestSources(t *testing.T) {
 		}
 	}
 }
+
+// A follower that was far behind is sent a snapshot in place of what its log lacks. If that snapshot is damaged, the one
+// before and the log look whole, but are not.
+func TestASnapshotThatCannotBeReadProvesWhatTheLogsLack(t *testing.T) {
+	del := func(zxid int64) string { return txnOf(1, zxid, txnDelete, text("/nothing")) }
+	const other = 1 << 32 // the next epoch
+	tests := map[string]struct {
+		damaged string // the name of a newer snapshot
+		log     []string
+		whole   bool
+	}{
+		"the log ends before it":                {"snapshot.9", []string{del(6), del(7), del(8)}, false},
+		"there is no log":                       {"snapshot.9", nil, false},
+		"the epoch ended before it":             {"snapshot.9", []string{del(6), del(7), del(8), del(other + 1)}, false},
+		"the log reaches it":                    {"snapshot.9", []string{del(6), del(7), del(8), del(9)}, true},
+		"the log reaches it in its epoch":       {"snapshot.9", []string{del(6), del(7), del(8), del(9), del(other + 1)}, true},
+		"it was made where an epoch began":      {"snapshot.100000000", []string{del(6), del(other + 1)}, true},
+		"it was made where no txn followed yet": {"snapshot.100000000", []string{del(6)}, true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			put(t, dir, "snapshot.5", snapshotOf(nil, root(0)))
+			put(t, dir, tt.damaged, "")
+			put(t, dir, "log.6", logOf(tt.log...))
+			m, err := tryAll(t, dir, Options{})
+			if (err == nil) != tt.whole {
+				t.Errorf("read %v, %v", m, err)
+			}
+		})
+	}
+}

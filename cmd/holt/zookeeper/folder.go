@@ -47,6 +47,11 @@ func readFolder(ctx context.Context, dir, logDir string, notes *notes) (*tree, e
 		return nil, err
 	}
 	from := t.zxid
+	for _, s := range snapshots {
+		if s.zxid > from {
+			t.marks = append(t.marks, s.zxid)
+		}
+	}
 	if len(logs) == 0 {
 		notes.add("there are no transaction logs in %s: the tree is that of the snapshot alone", logDir)
 	}
@@ -66,6 +71,9 @@ func readFolder(ctx context.Context, dir, logDir string, notes *notes) (*tree, e
 			notes.add("the last transaction in %s was not written to its end, and is left out", l.path)
 		}
 	}
+	if missing := t.missingAtEnd(); missing != 0 {
+		return nil, missingError(missing, t.zxid)
+	}
 	notes.add("the tree is as of zxid %#x: the snapshot of %#x and %d transactions logged after it; the log of a server of an "+
 		"ensemble may end with some that were never committed", t.zxid, from, t.replayed)
 	return t, nil
@@ -76,9 +84,8 @@ func newestSnapshot(ctx context.Context, dir string, snapshots []file, notes *no
 	if len(snapshots) == 0 {
 		return nil, fmt.Errorf("%s has no snapshot (snapshot.*): it is not a data folder of ZooKeeper's", dir)
 	}
-	slices.Reverse(snapshots)
 	var failed []error
-	for _, s := range snapshots[:min(maxTried, len(snapshots))] {
+	for _, s := range slices.Backward(snapshots[max(0, len(snapshots)-maxTried):]) {
 		t, err := readSnapshotFile(ctx, s.path)
 		if err == nil {
 			t.zxid = s.zxid

@@ -31,6 +31,8 @@ type tree struct {
 	zxid       uint64                        // the last transaction that is certainly in
 	newest     uint64                        // the newest one that a znode of a snapshot names
 	replayed   int64                         // transactions applied from logs
+	// marks are the zxids in the names of newer snapshots, in order: the server was there, so a log must be too.
+	marks []uint64
 }
 
 func newTree() *tree {

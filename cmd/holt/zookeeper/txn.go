@@ -49,9 +49,8 @@ func (t *tree) applyRecord(record []byte) error {
 	if h.zxid <= t.zxid {
 		return nil
 	}
-	if next := nextZxid(t.zxid, h.zxid); h.zxid != next {
-		return fmt.Errorf("transaction %#x follows %#x, so there are some missing: is there another folder of logs (dataLogDir)?",
-			h.zxid, t.zxid)
+	if missing := t.missingBefore(h.zxid); missing != 0 {
+		return missingError(missing, t.zxid)
 	}
 	if err := t.apply(h, record[len(record)-d.left():], true); err != nil {
 		return fmt.Errorf("transaction %#x: %w", h.zxid, err)
@@ -61,12 +60,39 @@ func (t *tree) applyRecord(record []byte) error {
 	return nil
 }
 
-// nextZxid is the zxid that must follow last if zxid is of the same epoch or a later one.
-func nextZxid(last, zxid uint64) uint64 {
-	if epoch := zxid >> epochShift; epoch != last>>epochShift {
-		return epoch<<epochShift + 1
+// missingBefore is a transaction that must have been between the last one and this, or 0. In an epoch the numbers have
+// no gap. Where an epoch ended only a snapshot tells: a follower that was far behind was sent one in place of a log.
+func (t *tree) missingBefore(zxid uint64) uint64 {
+	next := t.zxid + 1
+	if epoch := zxid >> epochShift; epoch != t.zxid>>epochShift {
+		next = epoch<<epochShift + 1
 	}
-	return last + 1
+	if next != zxid {
+		return next
+	}
+	for len(t.marks) > 0 && t.marks[0] < zxid {
+		mark := t.marks[0]
+		t.marks = t.marks[1:]
+		if mark > t.zxid && uint32(mark) != 0 { // 0 is an epoch's beginning, and no transaction
+			return mark
+		}
+	}
+	return 0
+}
+
+// missingAtEnd is a transaction that must have been behind the last one, or 0.
+func (t *tree) missingAtEnd() uint64 {
+	for _, mark := range t.marks {
+		if mark > t.zxid && uint32(mark) != 0 {
+			return mark
+		}
+	}
+	return 0
+}
+
+func missingError(zxid, last uint64) error {
+	return fmt.Errorf("transaction %#x is missing: the logs that there are give no more than %#x and then go on later or end; "+
+		"is there another folder of logs (dataLogDir), or another server's folder?", zxid, last)
 }
 
 // apply carries out a transaction, or one op of a multi, which cannot be a multi itself.
