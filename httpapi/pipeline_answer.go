@@ -16,6 +16,10 @@ const pipelineWriteBytes = 64 << 10
 // pipeline ended.
 func (p *pipeline) write() bool {
 	gone, ending := p.x.r.Context().Done(), p.x.api.ending
+	if p.x.r.ProtoMajor == 1 {
+		// There it is done where the request cannot be read on, too, and the client may well be there to read. Whether it is, a write tells.
+		gone = nil
+	}
 	for {
 		select {
 		case b, ok := <-p.done:

@@ -99,6 +99,10 @@ func findID(text string) string {
 		if name != "id" {
 			continue
 		}
+		next := strings.TrimLeft(text[d.InputOffset():], " \t\r\n")
+		if next == "" || next[0] != ',' && next[0] != '}' {
+			return "" // it may be half of what was meant
+		}
 		if checkID(value) != "" || string(value) == "null" || !utf8.Valid(value) || checkSurrogates(string(value)) != nil {
 			return ""
 		}

@@ -20,7 +20,7 @@ type lineReader struct {
 	r      io.Reader
 	before func() // called before each Read, which may block
 	limit  int    // of a line, in bytes
-	skip   int    // of what is read over of a line that is longer
+	skip   int    // of a line that is longer and read over
 
 	buf    []byte
 	start  int    // where in buf the line begins

@@ -18,13 +18,14 @@ import (
 type benchCmd struct {
 	Endpoints []string      `env:"HOLT_ENDPOINTS" placeholder:"URL" help:"Members to measure, separated by commas; the clients are spread over them (default ${endpoint})."`
 	JSON      bool          `name:"json" help:"Print JSON, when all is measured."`
-	Work      []bench.Work  `default:"read,linearizable,write,mixed" help:"What to measure."`
+	Work      []bench.Work  `default:"read,linearizable,write,mixed" help:"What to measure; pipeline, too, if it is named."`
 	Clients   []int         `default:"1,16,64,256" help:"Numbers of clients, each with one connection."`
 	Duration  time.Duration `default:"2s" help:"How long each cell is measured, and again its yardstick."`
 	Warmup    time.Duration `default:"500ms" help:"How long each runs before."`
 	Size      int           `default:"256" help:"Bytes of a znode's data."`
 	Keys      int           `default:"1024" help:"How many znodes are read and written."`
 	Mix       int           `default:"90" help:"Reads in a hundred, of the mixed work."`
+	Keyed     bool          `help:"Give each line of the pipeline an idempotency key."`
 	Dir       string        `placeholder:"FOLDER" help:"Where the loop of fdatasync writes: a folder on the disk the cluster uses (the temporary one by default)."`
 }
 
@@ -38,7 +39,7 @@ func (cmd *benchCmd) Help() string {
 // Run measures and prints the rows as they come.
 func (cmd *benchCmd) Run(ctx context.Context, con *console) error {
 	cfg := bench.Config{Endpoints: cmd.endpoints(), Works: cmd.Work, Clients: cmd.Clients, Duration: cmd.Duration,
-		Warmup: cmd.Warmup, Size: cmd.Size, Keys: cmd.Keys, Mix: cmd.Mix, Dir: cmd.Dir, Bare: startBare,
+		Warmup: cmd.Warmup, Size: cmd.Size, Keys: cmd.Keys, Mix: cmd.Mix, Keyed: cmd.Keyed, Dir: cmd.Dir, Bare: startBare,
 		Log: slog.New(slog.DiscardHandler)}
 	if err := cfg.Validate(); err != nil {
 		return usageError{err}

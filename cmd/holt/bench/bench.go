@@ -27,10 +27,11 @@ const (
 	Linear Work = "linearizable" // GET at linearizable consistency
 	Write  Work = "write"        // PUT without a precondition
 	Mixed  Work = "mixed"        // Config.Mix of a hundred are Read, the others Write
+	Piped  Work = "pipeline"     // sets in POST /v1/pipeline, one a client; the time of one is from sending it to its answer
 )
 
 // Works are all kinds of work.
-func Works() []Work { return []Work{Read, Linear, Write, Mixed} }
+func Works() []Work { return []Work{Read, Linear, Write, Mixed, Piped} }
 
 // Limits of a run.
 const (
@@ -57,6 +58,7 @@ type Config struct {
 	Size      int           // bytes of a znode's data
 	Keys      int           // how many znodes there are
 	Mix       int           // reads in a hundred, of Mixed
+	Keyed     bool          // whether the lines of Piped have idempotency keys
 	Dir       string        // where the durable appends go; "" means the system's temporary folder
 	// Bare starts the bare HTTP server; see StartBare. It is called once.
 	Bare func(ctx context.Context, size int) (*Bare, error)
@@ -152,21 +154,25 @@ func Run(ctx context.Context, cfg Config) (report *Report, err error) {
 
 // cell measures one kind of work with n clients, in turns with its yardstick.
 func cell(ctx context.Context, cfg Config, a *area, bareAddr string, d *disk, work Work, n int) (Row, error) {
-	holt := newCrew(n, a.hosts, a.request(work, cfg.Mix))
-	defer holt.close()
+	run := a.pipeline(n).run
+	if work != Piped {
+		holt := newCrew(n, a.hosts, a.request(work, cfg.Mix))
+		defer holt.close()
+		run = holt.run
+	}
 	beside := d.run
 	what := "fdatasync"
-	if work != Write {
+	if work != Write && work != Piped {
 		bare := newCrew(n, []string{bareAddr}, bareRequest())
 		defer bare.close()
 		beside, what = bare.run, "bare http"
 	}
 	beside(ctx, cfg.Warmup)
-	holt.run(ctx, cfg.Warmup)
+	run(ctx, cfg.Warmup)
 	var mine, yard sample
 	for range turns {
 		yard.add(beside(ctx, cfg.Duration/turns))
-		mine.add(holt.run(ctx, cfg.Duration/turns))
+		mine.add(run(ctx, cfg.Duration/turns))
 	}
 	if err := ctx.Err(); err != nil {
 		return Row{}, err
