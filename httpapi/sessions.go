@@ -148,7 +148,7 @@ func (a *API) postSession(x *exchange) error {
 	case znode.QuotaExceeded:
 		return refuse(wire.QuotaExceeded, "there are as many sessions as there can be: sessions in /v1/limits").at(res.Zxid)
 	default:
-		return refusal(res)
+		return ofNone(refusal(res))
 	}
 	if x.key != "" {
 		if text, err = x.sealedID(&res.Ops[0]); err != nil {
@@ -159,6 +159,12 @@ func (a *API) postSession(x *exchange) error {
 	x.setZxid(res.Zxid)
 	x.Header()["Location"] = []string{"/v1/sessions/" + s.Owner.String()}
 	return x.writeValue(http.StatusCreated, &wire.SessionOpened{ID: text, Owner: s.Owner.String(), TimeoutMs: s.Timeout})
+}
+
+// ofNone says that a problem is about no znode: what is refused about a session has no path.
+func ofNone(p *problem) *problem {
+	p.Path = ""
+	return p
 }
 
 // timeout is the parameter, brought within what this server allows.
@@ -194,7 +200,7 @@ func (a *API) deleteSession(x *exchange) error {
 	case res.Code == znode.SessionExpired:
 		return a.over(sub, res.Zxid)
 	case res.Code != znode.OK:
-		return refusal(res)
+		return ofNone(refusal(res))
 	}
 	x.setZxid(res.Zxid)
 	x.WriteHeader(http.StatusNoContent)

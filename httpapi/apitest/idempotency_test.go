@@ -149,7 +149,8 @@ func TestAKeyIsForOneRequest(t *testing.T) {
 		keyed("POST /v1/sessions?timeout=20s", "opened"),
 	} {
 		a := s.do(request)
-		if p := a.fails(422, wire.IdempotencyMismatch); p.Retryable || p.Failed != nil {
+		p := a.fails(422, wire.IdempotencyMismatch)
+		if p.Retryable || p.Failed != nil || strings.Contains(request, "/v1/sessions") != (p.Path == "") {
 			t.Errorf("%s: the problem is %+v", request, p)
 		}
 		a.has("Idempotent-Replayed", "")
@@ -165,15 +166,20 @@ func TestWhatComesTwiceAtOnceIsDoneOnce(t *testing.T) {
 	s := start(t)
 	s.Fail(Faults{Hold: true})
 	const clients = 8
-	answers := make(chan answer)
+	var held []<-chan answer
 	for range clients {
-		go func() { answers <- s.do(keyed("POST /v1/znodes/n-?mode=persistent_sequential\n\nx", "k")) }()
+		answered := make(chan answer, 1)
+		held = append(held, answered)
+		go func() {
+			defer close(answered)
+			answered <- s.do(keyed("POST /v1/znodes/n-?mode=persistent_sequential\n\nx", "k"))
+		}()
 	}
 	eventually(t, "all of them are in flight", func() bool { return s.Asked() == clients })
 	s.Fail(Faults{})
 	fresh := 0
-	for range clients {
-		a := <-answers
+	for _, answered := range held {
+		a := s.got(answered)
 		a.is(201).has("Location", "/v1/znodes/n-0000000000").has("Holt-Zxid", "1")
 		if a.header.Get("Idempotent-Replayed") == "" {
 			fresh++
