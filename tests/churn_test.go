@@ -109,7 +109,7 @@ func (ch *churn) write(ctx context.Context, c *client.Client) bool {
 		if at == other {
 			return true
 		}
-		var done *wire.TxnDone
+		var done *client.TxnDone
 		data := "moved"
 		done, err = c.Txn(ctx, []wire.Op{{Op: "delete", Path: at}, {Op: "create", Path: other}, {Op: "set", Path: other, Data: &data}})
 		if err == nil {
