@@ -12,10 +12,14 @@ import (
 type createCmd struct {
 	clientFlags
 	sessionFlags
+	keyFlags
 	Path           string        `arg:"" help:"The znode; with --sequential what comes before the number, such as /queue/job-."`
 	Data           string        `arg:"" optional:"" help:"The data (none by default): the argument itself, - for standard input, @file for a file, @@x for @x."`
 	Sequential     bool          `help:"Let the server put a number behind the path, one higher each time."`
-	Ephemeral      bool          `help:"A znode that goes with a session: that of --session, else one of its own."`
+	Ephemeral      bool          `xor:"mode" help:"A znode that goes with a session: that of --session, else one of its own."`
+	Mode           client.Mode   `xor:"mode" placeholder:"MODE" help:"persistent (by default); container: it goes by itself some time after its last child has gone; persistent_with_ttl: see --ttl."`
+	TTL            time.Duration `name:"ttl" placeholder:"TIME" help:"A znode that goes by itself when it has had no children and no new data for so long (--mode persistent_with_ttl may be left out)."`
+	Parents        bool          `help:"Make missing parents, too, persistent ones."`
 	SessionTimeout time.Duration `placeholder:"TIME" help:"Of a session of its own: how long the znode outlives this command if it is killed (30s, if not given)."`
 }
 
@@ -42,7 +46,11 @@ func (cmd *createCmd) Run(ctx context.Context, con *console) error {
 	}
 	defer c.Close()
 	if !cmd.Ephemeral || cmd.Session != "" {
-		return cmd.create(ctx, cmd.as(c), con, data)
+		writer, err := cmd.keyed(cmd.as(c))
+		if err != nil {
+			return err
+		}
+		return cmd.advise(cmd.create(ctx, writer, con, data))
 	}
 	s, err := openSession(ctx, c, cmd.SessionTimeout)
 	if err != nil {
@@ -52,15 +60,30 @@ func (cmd *createCmd) Run(ctx context.Context, con *console) error {
 }
 
 func (cmd *createCmd) check() error {
-	if cmd.SessionTimeout != 0 && (!cmd.Ephemeral || cmd.Session != "") {
+	own := cmd.Ephemeral && cmd.Session == ""
+	timed := cmd.Mode == client.PersistentWithTTL
+	switch {
+	case cmd.Mode != "" && cmd.Mode != client.Persistent && cmd.Mode != client.Container && !timed:
+		return usagef("--mode is persistent, container or persistent_with_ttl, not %s; there are --sequential and --ephemeral, too", cmd.Mode)
+	case cmd.SessionTimeout != 0 && !own:
 		return usagef("--session-timeout is for --ephemeral without a session (--session, HOLT_SESSION)")
+	case cmd.IdempotencyKey != nil && own:
+		return usagef("--idempotency-key with --ephemeral needs a session (--session, HOLT_SESSION): one of this command's own is another each time")
+	case cmd.TTL < 0 || cmd.TTL%time.Millisecond != 0:
+		return usagef("--ttl is a time like 10m, in whole milliseconds")
+	case timed && cmd.TTL == 0:
+		return usagef("--mode persistent_with_ttl needs --ttl")
+	case cmd.TTL != 0 && (cmd.Ephemeral || cmd.Mode != "" && !timed):
+		return usagef("--ttl is for --mode persistent_with_ttl")
+	case cmd.Sequential && cmd.Mode == client.Container:
+		return usagef("there is no sequential container")
 	}
 	return checkPath(cmd.Path)
 }
 
 // create makes the znode by c and prints its path.
 func (cmd *createCmd) create(ctx context.Context, c *client.Client, con *console, data []byte) error {
-	w, err := c.Create(ctx, cmd.Path, data, cmd.mode())
+	w, err := c.CreateAs(ctx, cmd.Path, data, client.Making{Mode: cmd.mode(), TTL: cmd.TTL, Parents: cmd.Parents})
 	switch {
 	case err != nil:
 		return err
@@ -81,6 +104,12 @@ func (cmd *createCmd) mode() client.Mode {
 		return client.EphemeralSequential
 	case cmd.Ephemeral:
 		return client.Ephemeral
+	case cmd.TTL != 0 && cmd.Sequential:
+		return client.PersistentSequentialWithTTL
+	case cmd.TTL != 0:
+		return client.PersistentWithTTL
+	case cmd.Mode == client.Container:
+		return client.Container
 	case cmd.Sequential:
 		return client.PersistentSequential
 	}

@@ -35,7 +35,7 @@ func exitMeanings() []string {
 		exitUsage:        "the command line, or a path in it, is wrong",
 		exitNotFound:     "there is no such znode, or its parent is missing",
 		exitPrecondition: "the precondition does not hold: another version, or the znode exists",
-		exitUnknown:      "outcome unknown: a write may or may not have been done; read before you repeat it",
+		exitUnknown:      "outcome unknown: a write may or may not have been done; the message says how to ask again",
 		exitUnreachable:  "no member answers, or none can serve now (no leader, behind, busy); nothing was done",
 		exitRefused:      "refused: forbidden, too large, has children, no space; or the session is over",
 		exitStorage:      "serve: the data folder is not this member's or is damaged, or its disk failed; the message says what to do",
@@ -53,6 +53,16 @@ type remedy struct {
 	exit   int
 	advice string
 }
+
+// advised is an error with advice of its verb's own.
+type advised struct {
+	error
+	advice string
+	key    string // the Idempotency-Key to ask again under; "" if there is none
+}
+
+// Unwrap is the error.
+func (e advised) Unwrap() error { return e.error }
 
 // remedyOf is the one table from codes to exit codes.
 func remedyOf(code client.Code) remedy {
@@ -89,7 +99,9 @@ func remedyOf(code client.Code) remedy {
 		return remedy{exitRefused, "open another session; what belonged to this one is gone, or will soon be"}
 	case client.NoChildrenEphemerals:
 		return remedy{exitRefused, "an ephemeral znode has no children: make it elsewhere"}
-	case client.IdempotencyMismatch, client.ReconfigInProgress:
+	case client.IdempotencyMismatch:
+		return remedy{exitRefused, "take another --idempotency-key: this one was another write's"}
+	case client.ReconfigInProgress:
 		return remedy{exitRefused, "it cannot be done as things are"}
 	case client.NoRoute, client.MethodNotAllowed, client.NotImplemented, client.Unexpected:
 		return remedy{exitFailed, "check that the endpoint is holt, and as new as this command"}
@@ -122,16 +134,26 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
+// problem is what goes wrong as --json says it.
+type problem struct {
+	wire.Problem
+	IdempotencyKey string `json:"idempotency_key,omitempty"` // of an unknown outcome: to ask again under
+}
+
 // problemOf is err as a problem, for --json. What did not come from the client has a code of the command line's own:
 // usage or failed.
-func problemOf(err error) wire.Problem {
+func problemOf(err error) problem {
 	var failed *client.Error
 	if errors.As(err, &failed) {
-		p := failed.Problem
+		p := problem{Problem: failed.Problem}
 		p.Detail = detailOf(failed)
+		var how advised
+		if errors.As(err, &how) {
+			p.IdempotencyKey = how.key
+		}
 		return p
 	}
-	p := wire.Problem{Code: "failed", Title: "Failed", Detail: err.Error()}
+	p := problem{Problem: wire.Problem{Code: "failed", Title: "Failed", Detail: err.Error()}}
 	if exitCode(err) == exitUsage {
 		p.Code, p.Title = "usage", "Usage"
 	}
@@ -161,8 +183,10 @@ func sentence(verb string, err error) string {
 		b.WriteString(p + ": ")
 	}
 	fmt.Fprintf(&b, "%s (%s)", detailOf(failed), failed.Code())
-	if a := remedyOf(failed.Code()).advice; a != "" {
-		b.WriteString("; " + a)
+	how := advised{advice: remedyOf(failed.Code()).advice}
+	errors.As(err, &how)
+	if how.advice != "" {
+		b.WriteString("; " + how.advice)
 	}
 	return oneLine(b.String())
 }
@@ -175,6 +199,9 @@ func detailOf(e *client.Error) string {
 	}
 	if d == "" {
 		d = "the server refused it"
+	}
+	if n := e.Problem.Failed; n != nil && !strings.HasPrefix(d, "op ") {
+		d = fmt.Sprintf("op %d: %s", *n, d)
 	}
 	if e.Cause == nil {
 		return d

@@ -1,12 +1,6 @@
 package main
 
-import (
-	"context"
-	"encoding/base64"
-	"unicode/utf8"
-
-	"holt/httpapi/wire"
-)
+import "context"
 
 type getCmd struct {
 	clientFlags
@@ -25,17 +19,17 @@ func (cmd *getCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	defer c.Close()
+	if cmd.JSON {
+		z, err := cmd.as(c).GetJSON(ctx, cmd.Path, cmd.Consistency)
+		if err != nil {
+			return err
+		}
+		return writeJSON(con.out, z)
+	}
 	z, err := cmd.as(c).Get(ctx, cmd.Path, cmd.Consistency)
 	if err != nil {
 		return err
 	}
-	if !cmd.JSON {
-		_, err = con.out.Write(z.Data)
-		return err
-	}
-	out := wire.Znode{Path: z.Path, Data: string(z.Data), Encoding: wire.UTF8, Stat: z.Stat}
-	if !utf8.Valid(z.Data) {
-		out.Data, out.Encoding = base64.StdEncoding.EncodeToString(z.Data), wire.Base64
-	}
-	return writeJSON(con.out, out)
+	_, err = con.out.Write(z.Data)
+	return err
 }

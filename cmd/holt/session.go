@@ -41,6 +41,7 @@ type sessionCmd struct {
 
 type sessionOpenCmd struct {
 	clientFlags
+	keyFlags
 	SessionTimeout time.Duration `placeholder:"TIME" help:"How long it lives without being renewed, such as 10s; the server has limits, and a default of 30s."`
 	Keep           bool          `help:"Renew it until interrupted, then close it. Exit code 7 if it is over before that."`
 }
@@ -52,9 +53,13 @@ func (cmd *sessionOpenCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	defer c.Close()
-	s, err := openSession(ctx, c, cmd.SessionTimeout)
+	writer, err := cmd.keyed(c)
 	if err != nil {
 		return err
+	}
+	s, err := openSession(ctx, writer, cmd.SessionTimeout)
+	if err != nil {
+		return cmd.advise(err)
 	}
 	if cmd.JSON {
 		err = writeJSON(con.out, wire.SessionOpened{ID: string(s.ID), Owner: s.Owner, TimeoutMs: s.Timeout.Milliseconds()})

@@ -11,12 +11,14 @@ import (
 type setCmd struct {
 	clientFlags
 	sessionFlags
+	keyFlags
 	Path     string `arg:"" help:"The znode."`
 	Data     string `arg:"" help:"The data: the argument itself, - for standard input, @file for a file, @@x for @x."`
 	Version  *int64 `xor:"when" placeholder:"N" help:"Only if the znode exists with this version."`
 	Tag      string `xor:"when" placeholder:"T" help:"Only if the znode has this tag, as stat prints it: a znode deleted and made again has another."`
 	Create   bool   `xor:"when" help:"Only if the znode does not exist."`
 	Existing bool   `xor:"when" help:"Only if the znode exists."`
+	Parents  bool   `help:"Make missing parents, too, where the znode is made."`
 }
 
 // Run writes the data. It is quiet: the version that was made is in --json.
@@ -37,15 +39,21 @@ func (cmd *setCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	defer c.Close()
-	w, err := cmd.as(c).Put(ctx, cmd.Path, data, only)
-	if err != nil || !cmd.JSON {
+	writer, err := cmd.keyed(cmd.as(c))
+	if err != nil {
 		return err
+	}
+	w, err := writer.PutAs(ctx, cmd.Path, data, only, client.Making{Parents: cmd.Parents})
+	if err != nil || !cmd.JSON {
+		return cmd.advise(err)
 	}
 	return writeJSON(con.out, wire.Written{Path: w.Path, Stat: w.Stat})
 }
 
 func (cmd *setCmd) precondition() (client.Precondition, error) {
 	switch {
+	case cmd.Parents && (cmd.Existing || cmd.Version != nil || cmd.Tag != ""):
+		return client.Any(), usagef("--parents is for a znode that is made, not for one that must exist")
 	case cmd.Create:
 		return client.CreateOnly(), nil
 	case cmd.Existing:

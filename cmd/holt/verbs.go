@@ -18,8 +18,9 @@ import (
 type clientVerbs struct {
 	Get     getCmd     `cmd:"" help:"Print a znode's data as it is, nothing added."`
 	Set     setCmd     `cmd:"" help:"Set a znode's data; makes the znode where there is none, unless told otherwise."`
-	Create  createCmd  `cmd:"" help:"Make a znode and print its path; its parent must exist."`
-	Rm      rmCmd      `cmd:"" help:"Delete a znode without children."`
+	Create  createCmd  `cmd:"" help:"Make a znode and print its path."`
+	Rm      rmCmd      `cmd:"" help:"Delete a znode, or all of a tree."`
+	Txn     txnCmd     `cmd:"" help:"Carry out several ops, all or none."`
 	Ls      lsCmd      `cmd:"" help:"List the children of a znode, one a line, sorted."`
 	Stat    statCmd    `cmd:"" help:"Print what is known about a znode besides its data."`
 	Watch   watchCmd   `cmd:"" help:"Tell the changes of znodes as they happen, or run a command at each."`

@@ -93,8 +93,8 @@ func TestGet(t *testing.T) {
 		{args: "get /app", out: "one"},
 		{args: "get /app/y", out: "\xff"},
 		{args: "get /app --consistency linearizable", out: "one"},
-		{args: "get /app --json", out: `{"path":"/app","data":"one","encoding":"utf8","stat":{"version":0,.*}}\n`},
-		{args: "get /app/y --json", out: `{"path":"/app/y","data":"/w==","encoding":"base64","stat":{.*}}\n`},
+		{args: "get /app --json", out: `{"path":"/app","data":"one","encoding":"utf8","stat":{"version":0,.*},"mode":"persistent","ttl_ms":0}\n`},
+		{args: "get /app/y --json", out: `{"path":"/app/y","data":"/w==","encoding":"base64","stat":{.*},"mode":"persistent","ttl_ms":0}\n`},
 		{args: "get /none", exit: exitNotFound, err: "holt get: /none: there is no znode at /none (no_node); check the path"},
 		{args: "get app", exit: exitUsage, err: `holt get: path "app" must begin with /; see holt get --help`},
 		{args: "get /a//b", exit: exitUsage, err: "(bad_arguments)"},
@@ -132,6 +132,10 @@ func TestSet(t *testing.T) {
 		{args: "set /new two --existing", exit: exitNotFound, err: "(no_node)", at: "/new=(none)"},
 		{args: "set /new two --version 0", exit: exitNotFound, err: "(no_node)", at: "/new=(none)"},
 		{args: "set /app two --create --version 1", exit: exitUsage, err: "can't be used together", at: "/app=one"},
+		{args: "set /new/and/newer two --parents", at: "/new/and/newer=two"},
+		{args: "set /new/and/newer two", exit: exitNotFound, err: "(no_node)", at: "/new/and/newer=(none)"},
+		{args: "set /app two --parents --version 0", exit: exitUsage, err: "--parents", at: "/app=one"},
+		{args: "set /app two --idempotency-key=", exit: exitUsage, err: "--idempotency-key", at: "/app=one"},
 		{args: "set /app -", in: strings.Repeat("x", 1<<20+1), exit: exitRefused, err: "(too_large)", at: "/app=one"},
 		{args: "set /app -", in: strings.Repeat("x", maxInput+1), exit: exitRefused, err: "(too_large)", at: "/app=one"},
 	})
@@ -145,6 +149,16 @@ func TestCreate(t *testing.T) {
 		{args: "create /app two", exit: exitPrecondition, err: "(node_exists)", at: "/app=one"},
 		{args: "create /no/parent", exit: exitNotFound, err: "holt create: /no: there is no znode at /no (no_node)"},
 		{args: "create --sequential /app/job- two", out: "/app/job-0000000002\n", at: "/app/job-0000000002=two"},
+		{args: "create /new/and/newer two --parents", out: "/new/and/newer\n", at: "/new/and/newer=two"},
+		{args: "create /new --mode container", out: "/new\n", at: "/new="},
+		{args: "create /new --mode=persistent --ttl=1m", exit: exitUsage, err: "--ttl", at: "/new=(none)"},
+		{args: "create /new --mode persistent_with_ttl", exit: exitUsage, err: "--ttl", at: "/new=(none)"},
+		{args: "create /new --ttl=-1s", exit: exitUsage, err: "--ttl", at: "/new=(none)"},
+		{args: "create /new --ttl 1us", exit: exitUsage, err: "--ttl", at: "/new=(none)"},
+		{args: "create /new --ephemeral --ttl 1m", exit: exitUsage, err: "--ttl", at: "/new=(none)"},
+		{args: "create /new --mode ephemeral", exit: exitUsage, err: "--mode", at: "/new=(none)"},
+		{args: "create /new --sequential --mode container", exit: exitUsage, err: "container", at: "/new=(none)"},
+		{args: "create /new --ephemeral --idempotency-key k", exit: exitUsage, err: "session", at: "/new=(none)"},
 	})
 }
 
@@ -157,6 +171,18 @@ func TestRm(t *testing.T) {
 		{args: "rm /app/x --tag 0.3", exit: exitPrecondition, err: "(bad_version)", at: "/app/x=é"},
 		{args: "rm /app", exit: exitRefused, err: "(not_empty); delete its children first", at: "/app=one"},
 		{args: "rm /none", exit: exitNotFound, err: "(no_node)"},
+		{args: "rm -r /app", at: "/app=(none)"},
+		{args: "rm --recursive /app --json --version 0", out: `{"zxid":4}\n`, at: "/app=(none)"},
+		{args: "rm -r /app --version 1", exit: exitPrecondition, err: "(bad_version)", at: "/app/x=é"},
+		{args: "rm -r /none", exit: exitNotFound, err: "(no_node)"},
+		{args: "rm -r --batch /none", exit: exitNotFound, err: "(no_node)"},
+		{args: "rm -r --batch /", exit: exitUsage, err: "(bad_arguments)", at: "/app=one"},
+		{args: "rm -r --batch /app", at: "/app=(none)"},
+		{args: "rm -r --batch /app --json", out: `{"zxid":4,"deleted":3,"transactions":1}\n`, at: "/app=(none)"},
+		{args: "rm --batch /app", exit: exitUsage, err: "--recursive", at: "/app=one"},
+		{args: "rm -r --batch /app --version 0", exit: exitUsage, err: "--version", at: "/app=one"},
+		{args: "rm -r --batch /app --tag 0.1", exit: exitUsage, err: "--tag", at: "/app=one"},
+		{args: "rm -r --batch /app --idempotency-key k", exit: exitUsage, err: "--idempotency-key", at: "/app=one"},
 	})
 }
 

@@ -44,7 +44,7 @@ type TxnDone struct {
 // (Failed) and how each ended (Results). What ops read beside others that write is kept with the outcome, so that there is
 // less room for it: TooLarge says so, and a Keyless Client has more.
 func (c *Client) Txn(ctx context.Context, ops []wire.Op) (*TxnDone, error) {
-	body, err := json.Marshal(wire.Txn{Ops: ops})
+	body, err := json.Marshal(wire.Txn{Ops: append([]wire.Op{}, ops...)})
 	if err != nil {
 		return nil, err
 	}

@@ -102,6 +102,12 @@ func (c *Client) Get(ctx context.Context, path string, how Consistency) (*Znode,
 	return c.read(ctx, http.MethodGet, path, how)
 }
 
+// GetJSON reads a znode as the wire has it, which includes its mode. NoNode if there is none.
+func (c *Client) GetJSON(ctx context.Context, path string, how Consistency) (*wire.Znode, error) {
+	return ask[wire.Znode](ctx, c, &call{method: http.MethodGet, prefix: znodesPrefix, path: path, query: how.query(),
+		limit: MaxJSONAnswer, header: map[string]string{"Accept": "application/json"}})
+}
+
 // Stat reads a znode without its data. NoNode if there is none.
 func (c *Client) Stat(ctx context.Context, path string, how Consistency) (*Znode, error) {
 	z, err := c.read(ctx, http.MethodHead, path, how)
