@@ -101,14 +101,12 @@ func TestACommandIsDecodedIntoAnUsedOne(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		used := new(Command)
 		for range 4 {
-			c := drawCommand(t)
-			for range rapid.IntRange(0, 3).Draw(t, "more") {
-				c.Txns = append(c.Txns, drawCommand(t).Txns...)
+			c := drawBatch(t)
+			if err := c.Validate(); err != nil {
+				t.Fatalf("drawn is what no log holds: %v", err)
 			}
-			for i := range c.Txns {
-				if k := c.Txns[i].Ops[0].Kind; rapid.Bool().Draw(t, "once") && k != znode.AddWatch && k != znode.RemoveWatch {
-					c.Txns[i].Once = znode.NewOnce("k", &c.Txns[i])
-				}
+			if n := len(c.Append(nil)); n > c.Size() {
+				t.Fatalf("Size says %d, it is %d bytes", c.Size(), n)
 			}
 			if err := used.Decode(c.Append(nil)); err != nil || !same(used, c) {
 				t.Fatalf("%+v reads as %+v, %v", c, used, err)

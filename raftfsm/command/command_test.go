@@ -85,45 +85,6 @@ func TestCommandFormatIsFixed(t *testing.T) {
 	}
 }
 
-// drawCommand draws any command that its constructors can make.
-func drawCommand(t *rapid.T) *Command {
-	c := &Command{Origin: Origin(rapid.Uint64().Draw(t, "origin")), Seq: rapid.Uint64().Draw(t, "seq"), Txns: make([]znode.Txn, 1)}
-	if rapid.Bool().Draw(t, "about sessions") {
-		drawSessionOp(t, &c.Txns[0])
-		return c
-	}
-	plain, counted := znode.Persistent, znode.PersistentSequential
-	if rapid.Bool().Draw(t, "of a session") {
-		c.Txns[0].Session = drawKey(t)
-		plain = rapid.SampledFrom([]znode.Mode{znode.Persistent, znode.Ephemeral}).Draw(t, "mode")
-		counted = rapid.SampledFrom([]znode.Mode{znode.PersistentSequential, znode.EphemeralSequential}).Draw(t, "mode")
-	}
-	p := rapid.Map(rapid.StringMatching(`(/[a-c]{1,3}é?){1,4}`), znode.MustPath)
-	tags := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) znode.Tag {
-		return znode.Tag{Version: rapid.Int64().Draw(t, "version"), Czxid: znode.Zxid(rapid.Uint64().Draw(t, "czxid"))}
-	}), 0, znode.MaxTags)
-	op := rapid.Custom(func(t *rapid.T) znode.Op {
-		p, data := p.Draw(t, "path"), string(rapid.SliceOf(rapid.Byte()).Draw(t, "data"))
-		switch rapid.IntRange(0, 6).Draw(t, "kind") {
-		case 0:
-			return znode.CreateOp(p, data, plain)
-		case 1:
-			return znode.CreateSequentialOp(prefix(p.String()+"/"), data, counted)
-		case 2:
-			return znode.PutOp(p, data)
-		case 3:
-			return znode.SetOp(p, data, tags.Draw(t, "tags")...)
-		case 4:
-			return znode.DeleteOp(p, tags.Draw(t, "tags")...)
-		case 5:
-			return znode.CheckOp(p, tags.Draw(t, "tags")...)
-		}
-		return znode.CheckAbsentOp(p)
-	})
-	c.Txns[0].Ops = rapid.SliceOfN(op, 1, 20).Draw(t, "ops")
-	return c
-}
-
 // same says whether two commands are equal; no tags and an empty list of them are.
 func same(a, b *Command) bool {
 	if a.Origin != b.Origin || a.Seq != b.Seq || len(a.Txns) != len(b.Txns) {
@@ -294,6 +255,7 @@ func FuzzDecodeCommand(f *testing.F) {
 	for _, c := range sessionCommands() {
 		f.Add(c.Append(nil))
 	}
+	f.Add(everyBatch().Append(nil))
 	f.Add(handMade(1, 1, op{kind: 1, mode: 2, path: "/a/"}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c := new(Command)
