@@ -3,7 +3,7 @@
 // a live ensemble.
 //
 // It promises that what it writes is one state of the tree, or says in the report why it may not be; that it only reads;
-// and that a damaged file is an error: never a panic, never more memory than the file has bytes to fill. It keeps paths,
+// and that a damaged file is an error: never a panic, never memory for more than is really in it. It keeps paths,
 // data, modes and the numbers that sequential names come from. It does not keep versions, times, zxids, sessions, quotas
 // or the null that ZooKeeper tells from empty data; ACLs it refuses or, told so, drops; all this is in the report.
 //

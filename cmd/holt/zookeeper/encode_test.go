@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/adler32"
+	"strings"
 )
 
 // The other side of the decoder, to make files that no server would write.
@@ -38,11 +39,13 @@ func snapshotOf(sessions []int64, znodes ...persisted) string {
 		s += num(id) + num(int32(30000))
 	}
 	s += num(int32(1)) + num(int64(1)) + num(int32(1)) + num(int32(1)) + text("world") + text("anyone")
+	var all strings.Builder
+	all.WriteString(s)
 	for _, z := range znodes {
-		s += text(z.path) + text(z.data) + num(z.acl) + num([]int64{z.zxid, z.zxid, 0, 0}) + num([]int32{0, z.created, 0}) +
-			num([]int64{z.owner, z.zxid})
+		all.WriteString(text(z.path) + text(z.data) + num(z.acl) + num([]int64{z.zxid, z.zxid, 0, 0}) + num([]int32{0, z.created, 0}) +
+			num([]int64{z.owner, z.zxid}))
 	}
-	return sealed(s + text("/"))
+	return sealed(all.String() + text("/"))
 }
 
 func sealed(s string) string { return s + num(int64(adler32.Checksum([]byte(s)))) + text("/") }

@@ -68,7 +68,19 @@ func readLive(ctx context.Context, servers []string, root string, w io.Writer, o
 	defer c.conn.Close()
 	stop := context.AfterFunc(ctx, c.conn.Close)
 	defer stop()
+	report, err := c.move(ctx, root, w, opt)
+	if ctx.Err() != nil { // whatever came of it
+		return nil, ctx.Err()
+	}
+	return report, err
+}
 
+// move is readLive, connected.
+func (c *client) move(ctx context.Context, root string, w io.Writer, opt Options) (*Report, error) {
+	// What was written before this is read, also from a server that is behind.
+	if err := ask(ctx, root, func() error { _, err := c.conn.Sync(root); return err }); err != nil && !errors.Is(err, zk.ErrNoNode) {
+		return nil, err
+	}
 	survey, before := newMover(io.Discard, root, opt), newFingerprint()
 	if err := c.walk(ctx, root, c.look, func(s *seen) (bool, error) { before.add(s); return survey.lookAt(&s.found) }); err != nil {
 		return nil, err
@@ -80,9 +92,7 @@ func readLive(ctx context.Context, servers []string, root string, w io.Writer, o
 	if err := c.walk(ctx, root, c.read, func(s *seen) (bool, error) { after.add(s); return m.move(&s.found) }); err != nil {
 		return nil, err
 	}
-	if err := c.quotas(ctx, root, m); err != nil {
-		return nil, err
-	}
+	c.quotas(ctx, root, m)
 	if c.conn.SessionID() != c.session {
 		return nil, errors.New("the session ended while the tree was read, so that it may be of several times: read it again")
 	}
@@ -232,7 +242,7 @@ func (s *seen) orGone(err error) (*seen, error) {
 }
 
 // quotas notes the quotas on what is moved. Who may not look at them is told so.
-func (c *client) quotas(ctx context.Context, root string, m *mover) error {
+func (c *client) quotas(ctx context.Context, root string, m *mover) {
 	err := c.walk(ctx, quotaPath, c.look, func(s *seen) (bool, error) {
 		path := strings.TrimPrefix(s.path, quotaPath)
 		if of, ok := strings.CutSuffix(path, "/"+limitName); ok && within(of, root) {
@@ -240,11 +250,9 @@ func (c *client) quotas(ctx context.Context, root string, m *mover) error {
 		}
 		return true, nil
 	})
-	if ctx.Err() == nil && err != nil {
+	if err != nil {
 		(*notes)(&m.report.Notes).add("quotas, which are not moved, could not be listed: %v", err)
-		return nil
 	}
-	return err
 }
 
 func within(path, root string) bool {
