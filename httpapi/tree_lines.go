@@ -123,8 +123,11 @@ func (a *API) parseTreeLine(text string) (l treeLine, err error) {
 		wire.TreeLine
 		ACL *[]any `json:"acl"`
 	}
-	if err := decodeJSON(text, &in); err != nil {
-		return l, badArguments("it is not the JSON that belongs here: " + err.Error())
+	if !scanTreeLine(text, &in.TreeLine) {
+		in.TreeLine = wire.TreeLine{}
+		if err := decodeJSON(text, &in); err != nil {
+			return l, badArguments("it is not the JSON that belongs here: " + err.Error())
+		}
 	}
 	if in.ACL != nil {
 		return l, notYet("field acl")
