@@ -111,6 +111,9 @@ func (m *Machine) createParents(p Path, z Zxid) (*Node, OpResult) {
 	if above.Owner() != 0 {
 		return nil, refused(NoChildrenForEphemerals, above.Path(), above)
 	}
+	if m.parents += len(missing); m.parents > MaxParents {
+		return nil, refused(TooLarge, missing[0], nil)
+	}
 	for i := len(missing) - 1; i >= 0; i-- {
 		n := m.fresh(missing[i], "", z)
 		m.link(n, above, z)

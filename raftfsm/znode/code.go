@@ -18,7 +18,7 @@ const (
 	QuotaExceeded
 	StaleTerm   // what a leader decided came too late: its term was over
 	SessionUsed // the session was used since its leader judged it
-	TooLarge    // more than one transaction may delete or read
+	TooLarge    // more than one transaction may delete, make above what it makes, or read
 	// IdempotencyMismatch: the key was used for another transaction.
 	IdempotencyMismatch
 	codes // how many there are

@@ -120,7 +120,7 @@ func (d *decoder) count(limit uint64) uint64 {
 	return n
 }
 
-// history reads the last section and looks into every record.
+// history reads its section and looks into every record.
 func (d *decoder) history(newest Zxid) (*History, error) {
 	if err := d.section(sectionHistory); err != nil {
 		return nil, err

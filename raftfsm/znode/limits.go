@@ -37,6 +37,8 @@ const (
 	ContainerGrace = 5 * 60 * 1000
 	// MaxTreeDelete bounds how many znodes one transaction deletes by recursive deletes: all members carry it out in one step.
 	MaxTreeDelete = 10_000
+	// MaxParents bounds how many missing parents one transaction makes: each holds its whole path, so a short request could make much.
+	MaxParents = 10_000
 	// MaxReadBytes bounds the data and names that the reads in one transaction give.
 	MaxReadBytes = MaxTxnBytes
 	// MaxKeptReadBytes is MaxReadBytes of a transaction whose outcome is kept.

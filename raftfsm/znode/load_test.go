@@ -144,6 +144,22 @@ func TestTreeDeleteIsBounded(t *testing.T) {
 	}
 }
 
+func TestParentsAreBounded(t *testing.T) {
+	r := newRig(t)
+	deep := func(n, levels int) (ops []Op) {
+		for i := range n {
+			ops = append(ops, parents(create(fmt.Sprintf("/%d%s/x", i, strings.Repeat("/d", levels-1)))))
+		}
+		return ops
+	}
+	r.refuses(TooLarge, "/100"+strings.Repeat("/d", 99), deep(101, MaxParents/100)...)
+	r.do(deep(100, MaxParents/100)...)
+	r.do(parents(create("/100/x")), parents(create("/0/d/y")))
+	if got := r.tree.Len(); got != 1+MaxParents+100+3 {
+		t.Errorf("there are %d znodes", got)
+	}
+}
+
 func TestReadsAreBounded(t *testing.T) {
 	r := newRig(t)
 	full := strings.Repeat("x", MaxDataBytes)

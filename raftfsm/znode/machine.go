@@ -27,6 +27,7 @@ type Machine struct {
 	record  Record       // room for what becomes of the events
 	body    []byte       // room for its outcome
 	deleted int          // znodes that recursive deletes took
+	parents int          // missing parents that were made
 	given   int          // bytes that reads gave
 	givable int          // and may give
 }
@@ -141,7 +142,7 @@ func (m *Machine) run(txn *Txn, z Zxid) *Result {
 // begin clears what is of one transaction.
 func (m *Machine) begin() {
 	m.session, m.dirty, m.undo, m.events, m.ending = nil, false, m.undo[:0], m.events[:0], 0
-	m.deleted, m.given = 0, 0
+	m.deleted, m.parents, m.given = 0, 0, 0
 	if len(m.changed) > maxChangedKept {
 		m.changed = nil
 	}

@@ -9,7 +9,7 @@ import (
 
 // Once names a transaction that is to be carried out once.
 type Once struct {
-	// Key is KeptKey of what the client calls it.
+	// Key is made of what the client calls it.
 	Key [16]byte
 	// Print is the Fingerprint of the transaction.
 	Print [16]byte
