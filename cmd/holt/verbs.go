@@ -25,6 +25,9 @@ type clientVerbs struct {
 	Stat    statCmd    `cmd:"" help:"Print what is known about a znode besides its data."`
 	Watch   watchCmd   `cmd:"" help:"Tell the changes of znodes as they happen, or run a command at each."`
 	Session sessionCmd `cmd:"" help:"Open, renew, close and look at sessions."`
+	Export  exportCmd  `cmd:"" help:"Write a znode and all below it to a file, as it was at one moment."`
+	Import  importCmd  `cmd:"" help:"Load what export wrote, or a ZooKeeper tree."`
+	Diff    diffCmd    `cmd:"" help:"Compare two trees, exported or live."`
 	Cluster clusterCmd `cmd:"" help:"Print the members of the cluster, as one of them knows them."`
 	Bench   benchCmd   `cmd:"" help:"Measure a cluster, beside a bare HTTP server and a loop of fdatasync."`
 	Version versionCmd `cmd:"" help:"Print the version of this program."`
@@ -56,10 +59,16 @@ func execute(ctx context.Context, cli any, args []string, con *console) int {
 	if err == nil {
 		return exitDone
 	}
+	if errors.Is(err, errDifferent) {
+		return exitFailed // all is said
+	}
 	if own.json {
 		json.NewEncoder(con.err).Encode(problemOf(err))
 	} else {
 		fmt.Fprintln(con.err, sentence(verb, err))
+	}
+	if errors.As(err, new(diffError)) {
+		return exitUsage // as diff(1) has it: 1 is for trees that differ
 	}
 	return exitCode(err)
 }
@@ -113,6 +122,9 @@ func verbOf(k *kong.Context) string {
 func help(options kong.HelpOptions, k *kong.Context) error {
 	if err := kong.DefaultHelpPrinter(options, k); err != nil {
 		return err
+	}
+	if verbOf(k) == "diff" {
+		return nil // it has its own
 	}
 	fmt.Fprintln(k.Stdout, "\nExit codes:")
 	for code, meaning := range exitMeanings() {
