@@ -225,6 +225,9 @@ func (x *exchange) fail(err error) {
 	switch {
 	case x.r.ProtoMajor > 1 && !p.hangUp:
 		x.drain()
+	case x.r.ProtoMajor == 1 && x.at.duplex && !p.hangUp:
+		h["Connection"] = []string{"close"}
+		x.setReadDeadline(time.Now().Add(drainTime)) // net/http reads what has no end before it answers
 	case x.r.ProtoMajor == 1 && p.hangUp:
 		h["Connection"] = []string{"close"}
 		x.setReadDeadline(time.Now()) // or net/http would wait for some of the rest

@@ -23,7 +23,7 @@ func (a *API) route() {
 	a.on("GET", "/v1/tree/*", endpoint{handle: a.getTree, params: []string{"consistency", "depth", "include", "count"}})
 	a.on("PUT", "/v1/tree/*", endpoint{handle: a.putTree, takesBody: true, keyed: true, params: []string{"replace", "parents"}})
 	a.on("POST", "/v1/txn", endpoint{handle: a.postTxn, takesBody: true, keyed: true})
-	a.on("POST", "/v1/pipeline", endpoint{handle: a.postPipeline, takesBody: true})
+	a.on("POST", "/v1/pipeline", endpoint{handle: a.postPipeline, takesBody: true, duplex: true})
 
 	a.on("POST", "/v1/sessions", endpoint{handle: a.postSession, keyed: true, params: []string{"timeout"}})
 	a.on("GET", "/v1/sessions", endpoint{handle: a.getSessions, params: []string{"consistency", "limit", "after"}})
@@ -70,6 +70,7 @@ type endpoint struct {
 	heeds        []string // the preconditions it takes
 	takesBody    bool
 	keyed        bool   // whether it takes an Idempotency-Key
+	duplex       bool   // whether the client may go on sending until it is answered
 	anyQuery     bool   // whether the query is someone else's business
 	uncounted    bool   // whether MaxRequests does not count it
 	repeats      string // the query parameter that may be there more than once

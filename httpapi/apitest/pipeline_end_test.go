@@ -348,3 +348,17 @@ func TestPipelinesAreCounted(t *testing.T) {
 	}
 	s.do("POST /v1/pipeline\nContent-Type: application/x-ndjson\n\n{}").fails(429, wire.Throttled)
 }
+
+// A pipeline that is refused is told so at once, though its request has no end.
+func TestPipelineRefusedWhileItIsOpen(t *testing.T) {
+	s := start(t)
+	for _, protocol := range protocols {
+		for _, header := range []string{"Content-Type: text/plain", "Holt-Session: nobody"} {
+			began := time.Now()
+			p := s.pipeline(protocol, header)
+			if p.res.StatusCode < 400 || time.Since(began) > 5*time.Second {
+				t.Errorf("%s, %s: %s after %v", protocol, header, p.res.Status, time.Since(began))
+			}
+		}
+	}
+}
