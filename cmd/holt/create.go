@@ -18,7 +18,7 @@ type createCmd struct {
 	Sequential     bool          `help:"Let the server put a number behind the path, one higher each time."`
 	Ephemeral      bool          `xor:"mode" help:"A znode that goes with a session: that of --session, else one of its own."`
 	Mode           client.Mode   `xor:"mode" placeholder:"MODE" help:"persistent (by default); container: it goes by itself some time after its last child has gone; persistent_with_ttl: see --ttl."`
-	TTL            time.Duration `name:"ttl" placeholder:"TIME" help:"A znode that goes by itself when it has had no children and no new data for so long (--mode persistent_with_ttl may be left out)."`
+	TTL            time.Duration `name:"ttl" placeholder:"TIME" help:"A znode that goes by itself once its data was not set for so long, if it has no children then (--mode persistent_with_ttl may be left out)."`
 	Parents        bool          `help:"Make missing parents, too, persistent ones."`
 	SessionTimeout time.Duration `placeholder:"TIME" help:"Of a session of its own: how long the znode outlives this command if it is killed (30s, if not given)."`
 }

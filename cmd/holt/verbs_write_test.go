@@ -110,6 +110,30 @@ func TestUnknownOutcomesCanBeAskedFor(t *testing.T) {
 	}
 }
 
+// A session's key gives the same session for as long as it lives.
+func TestSessionOpenedUnderAKey(t *testing.T) {
+	s := serve(t)
+	s.Node.Fail(apitest.Faults{Swallow: command.ErrUnknown})
+	exit, _, err := holt(t.Context(), "", "session", "open", "--idempotency-key", "boot-17", "--timeout=100ms")
+	if exit != exitUnknown || !strings.HasSuffix(err, "run the same again with --idempotency-key boot-17\n") {
+		t.Errorf("exit %d, said %q", exit, err)
+	}
+	s.Node.Fail(apitest.Faults{})
+	open := func() (exit int, id, err string) {
+		return holt(t.Context(), "", "session", "open", "--idempotency-key", "boot-17")
+	}
+	_, first, _ := open()
+	if exit, id, err := open(); exit != exitDone || id != first || len(first) != 33 {
+		t.Errorf("exit %d, %q after %q, said %q", exit, id, first, err)
+	}
+	if exit, _, err := holt(t.Context(), "", "session", "close", strings.TrimSpace(first)); exit != exitDone {
+		t.Fatalf("exit %d, said %q", exit, err)
+	}
+	if exit, id, err := open(); exit != exitRefused || id != "" || !strings.Contains(err, "(session_expired)") {
+		t.Errorf("closed: exit %d, %q, said %q", exit, id, err)
+	}
+}
+
 // Where a repetition would be another write, none is advised.
 func TestUnknownOutcomesWithoutAdvice(t *testing.T) {
 	s := serve(t)

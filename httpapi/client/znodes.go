@@ -41,7 +41,8 @@ const (
 	EphemeralSequential Mode = "ephemeral_sequential"
 	// Container is a znode that goes by itself some time after its last child has gone.
 	Container Mode = "container"
-	// PersistentWithTTL is a znode that goes by itself when it has had no children and no new data for its time to live.
+	// PersistentWithTTL is a znode that goes by itself once its data was not set for its time to live, if it has no children
+	// then.
 	PersistentWithTTL Mode = "persistent_with_ttl"
 	// PersistentSequentialWithTTL is that, named by the server.
 	PersistentSequentialWithTTL Mode = "persistent_sequential_with_ttl"
