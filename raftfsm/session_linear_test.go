@@ -25,6 +25,7 @@ const (
 type tenant struct {
 	holder
 	rng       *rand.Rand
+	stays     bool      // whether it does not fall silent before the end
 	renewed   time.Time // when the last renewal began that was acknowledged
 	heard     time.Time // when it was
 	tried     time.Time // when the last attempt ended
@@ -150,9 +151,10 @@ func manyLive(t *testing.T, c *served, seed uint64) {
 	for k := range all {
 		n := &tenant{rng: rand.New(rand.NewPCG(seed, uint64(100+k)))}
 		n.timeout = manyTimeout + time.Duration(n.rng.IntN(int(2*manyTimeout/time.Millisecond)))*time.Millisecond
+		n.stays = k%2 == 0
 		all[k] = n
-		quiet := time.Now().Add(time.Hour) // the even ones stay for good
-		if k%2 == 1 {
+		quiet := time.Now().Add(time.Hour)
+		if !n.stays {
 			quiet = time.Now().Add(time.Duration(n.rng.Int64N(int64(manyTrouble))))
 		}
 		wg.Go(func() { n.live(c, quiet, forever) })
@@ -207,8 +209,7 @@ func judge(t *testing.T, c *served, all []*tenant, calm, done time.Time) {
 		if n.told != 0 && n.told != end.Reason {
 			t.Errorf("%s ended, %s, and its holder was told %s", n.owner, end.Reason, n.told)
 		}
-		// One attempt in a row may fail, not two: with seed 1 one of some holders does in about 6 of 100 runs. Why is not known.
-		if at.After(done) && n.heard.Before(done.Add(-n.timeout*12/10-2*time.Second)) {
+		if n.stays && at.After(done) && n.heard.Before(done.Add(-n.timeout*6/10)) {
 			t.Errorf("it was calm, and %s could not renew for %v", n.owner, done.Sub(n.heard))
 		}
 		last := n.tried
