@@ -16,21 +16,22 @@ import (
 
 // clientVerbs are the verbs that are a cluster's client; main embeds them beside serve.
 type clientVerbs struct {
-	Get     getCmd     `cmd:"" help:"Print a znode's data as it is, nothing added."`
-	Set     setCmd     `cmd:"" help:"Set a znode's data; makes the znode where there is none, unless told otherwise."`
-	Create  createCmd  `cmd:"" help:"Make a znode and print its path."`
-	Rm      rmCmd      `cmd:"" help:"Delete a znode, or all of a tree."`
-	Txn     txnCmd     `cmd:"" help:"Carry out several ops, all or none."`
-	Ls      lsCmd      `cmd:"" help:"List the children of a znode, one a line, sorted."`
-	Stat    statCmd    `cmd:"" help:"Print what is known about a znode besides its data."`
-	Watch   watchCmd   `cmd:"" help:"Tell the changes of znodes as they happen, or run a command at each."`
-	Session sessionCmd `cmd:"" help:"Open, renew, close and look at sessions."`
-	Export  exportCmd  `cmd:"" help:"Write a znode and all below it to a file, as it was at one moment."`
-	Import  importCmd  `cmd:"" help:"Load what export wrote, or a ZooKeeper tree."`
-	Diff    diffCmd    `cmd:"" help:"Compare two trees, exported or live."`
-	Cluster clusterCmd `cmd:"" help:"Print the members of the cluster, as one of them knows them."`
-	Bench   benchCmd   `cmd:"" help:"Measure a cluster, beside a bare HTTP server and a loop of fdatasync."`
-	Version versionCmd `cmd:"" help:"Print the version of this program."`
+	Get      getCmd      `cmd:"" help:"Print a znode's data as it is, nothing added."`
+	Set      setCmd      `cmd:"" help:"Set a znode's data; makes the znode where there is none, unless told otherwise."`
+	Create   createCmd   `cmd:"" help:"Make a znode and print its path."`
+	Rm       rmCmd       `cmd:"" help:"Delete a znode, or all of a tree."`
+	Txn      txnCmd      `cmd:"" help:"Carry out several ops, all or none."`
+	Pipeline pipelineCmd `cmd:"" help:"Carry out the ops on standard input, a line each, in order and many at a time."`
+	Ls       lsCmd       `cmd:"" help:"List the children of a znode, one a line, sorted."`
+	Stat     statCmd     `cmd:"" help:"Print what is known about a znode besides its data."`
+	Watch    watchCmd    `cmd:"" help:"Tell the changes of znodes as they happen, or run a command at each."`
+	Session  sessionCmd  `cmd:"" help:"Open, renew, close and look at sessions."`
+	Export   exportCmd   `cmd:"" help:"Write a znode and all below it to a file, as it was at one moment."`
+	Import   importCmd   `cmd:"" help:"Load what export wrote, or a ZooKeeper tree."`
+	Diff     diffCmd     `cmd:"" help:"Compare two trees, exported or live."`
+	Cluster  clusterCmd  `cmd:"" help:"Print the members of the cluster, as one of them knows them."`
+	Bench    benchCmd    `cmd:"" help:"Measure a cluster, beside a bare HTTP server and a loop of fdatasync."`
+	Version  versionCmd  `cmd:"" help:"Print the version of this program."`
 
 	BenchBare benchBareCmd `cmd:"" hidden:"" help:"Serve a constant body: bench's yardstick."`
 }

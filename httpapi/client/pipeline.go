@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,9 @@ const (
 	MaxUnanswered = 8192
 	// MaxUnansweredBytes bounds them together; one line alone may be longer.
 	MaxUnansweredBytes = 16 << 20
+
+	// MaxPipelineKey bounds the key of a Keyed Client's Pipeline, in bytes.
+	MaxPipelineKey = MaxKey - len("-18446744073709551615")
 
 	pipelineResults = 1024      // answers that wait for Receive
 	pipelineBlock   = 32 << 10  // bytes that are sent together, about
@@ -41,7 +45,7 @@ type Pipeline struct {
 	q      *call // what errors say it was
 	ctx    context.Context
 	cancel context.CancelFunc
-	keys   string // what the keys of this pipeline begin with
+	keys   string // what the keys of this pipeline begin with, as it stands in JSON
 	number uint64 // of the line sent last; Send's alone
 
 	mu       sync.Mutex // guards what follows
@@ -73,11 +77,22 @@ func (r *PipelineResult) Decode() (res wire.PipelineResult, err error) {
 	return res, json.Unmarshal(r.Text, &res)
 }
 
-// Pipeline begins one; nothing is sent before the first line. The end of ctx ends it.
+// Pipeline begins one; nothing is sent before the first line. The end of ctx ends it. The lines of a Keyed Client have that key with the
+// number of the line behind it: whoever sends the same lines again under the same key, be it another program, does nothing twice.
 func (c *Client) Pipeline(ctx context.Context) *Pipeline {
 	p := &Pipeline{c: c, q: &call{method: "POST", prefix: "/v1/pipeline", write: true}, keys: rand.Text(), first: 1,
 		more: make(chan struct{}, 1), room: make(chan struct{}, 1), results: make(chan PipelineResult, pipelineResults), over: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancel(ctx)
+	if c.key != "" {
+		p.keys = strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(c.key)
+	}
+	if c.key != "" && (!validKey(c.key) || len(c.key) > MaxPipelineKey) {
+		p.err = mistake(p.q, fmt.Sprintf("the key of a pipeline is 1 to %d visible characters, since numbers come behind it", MaxPipelineKey))
+		p.cancel()
+		close(p.results)
+		close(p.over)
+		return p
+	}
 	go p.run()
 	return p
 }
@@ -150,6 +165,9 @@ func (p *Pipeline) Receive() (PipelineResult, error) {
 	}
 	return PipelineResult{}, io.EOF
 }
+
+// Ready is how many answers Receive gives without waiting.
+func (p *Pipeline) Ready() int { return len(p.results) }
 
 // Close ends the pipeline, finished or not, and waits until nothing of it is left.
 func (p *Pipeline) Close() {
