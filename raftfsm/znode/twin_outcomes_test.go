@@ -29,7 +29,9 @@ func asked(txn *Txn) string {
 		if op.Kind == OpenSession {
 			s.Key, s.Seal = SessionKey{}, Seal{}
 		}
-		op.Session = nil
+		if op.Session = nil; len(op.If) == 0 {
+			op.If = nil
+		}
 		fmt.Fprintf(&b, "%#v %#v;", op, s)
 	}
 	return b.String()
