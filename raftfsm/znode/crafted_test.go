@@ -211,6 +211,9 @@ func goOn(a, b *rig) {
 			r.do(KillSessionOp(o))
 		}
 		r.do(set("/", "on"))
+		for range 3 {
+			r.at(r.time+OutcomeTime/2).once("on", check("/"))
+		}
 	}
 	if a.sessions.Len() != 0 || a.sessions.NumEphemerals() != 0 || a.sessions.NumWatches() != 0 || len(a.counts) != 0 {
 		a.Fatal("sessions leave something behind")

@@ -113,8 +113,14 @@ func TestReadChildrenDoNotChange(t *testing.T) {
 	if got := slices.Collect(res.Ops[0].Names()); !slices.Equal(got, []string{"1", "2"}) {
 		t.Errorf("the children were %q", got)
 	}
-	for range res.Ops[0].Names() {
-		break // may stop early
+	again := r.once("k", create("/a"), create("/a/1"), create("/a/2"), ChildrenOp(path("/a")))
+	for _, res := range []*Result{again, r.once("k", create("/a"), create("/a/1"), create("/a/2"), ChildrenOp(path("/a")))} {
+		for name := range res.Ops[3].Names() {
+			if name != "1" {
+				t.Errorf("the first child is %q", name)
+			}
+			break // whoever reads may stop early
+		}
 	}
 }
 

@@ -130,6 +130,8 @@ func TestValidateOfSessions(t *testing.T) {
 		{"close for an unknown reason", false, nobodys(with(end, func(s *SessionOp) { s.Reason = reasons }))},
 		{"close by two names", false, nobodys(with(end, func(s *SessionOp) { s.Owner = 1 }))},
 		{"kill", true, nobodys(KillSessionOp(7))},
+		{"kill in a term", false, nobodys(with(KillSessionOp(7), func(s *SessionOp) { s.Term = 1 }))},
+		{"expire in no term", false, nobodys(ExpireSessionOp(7, 7, 0))},
 		{"expire", true, nobodys(ExpireSessionOp(7, 7, 1))},
 		{"watch", true, anns(add)},
 		{"watch of nobody", false, nobodys(add)},

@@ -251,6 +251,23 @@ func TestOutcomesAreShortEnough(t *testing.T) {
 	}
 }
 
+// A state that says it kept more than any machine does is not one.
+func TestOutcomesThatAreTooLongAreRefused(t *testing.T) {
+	b := reading(t, strings.Repeat("x", maxOutcomeBytes-200))
+	most := MaxOutcomeBytes / (len(b) - 3) // its length goes before it in the encoding and does not count
+	p := parts{outcomes: slices.Repeat([][]byte{b}, most)}
+	decode(t, p.bytes())
+	p.outcomes = append(p.outcomes, b)
+	refusesBytes(t, p.bytes(), "more bytes of outcomes than are kept")
+}
+
+// reading is an outcome in a crafted state that remembers a read of data.
+func reading(t *testing.T, data string) []byte {
+	t.Helper()
+	stat := nums(1, 0, 0, 7, 0, 0, 0, 0, 0, uint64(len(data)), 0, 1)
+	return remembered(5, OutcomeTime+50, 0, done(1, said(keptFound|keptData, 0, stat, text(data))))
+}
+
 // Outcomes over many chunks are a list from which the oldest are taken, and one given out does not change.
 func TestOutcomesAgreeWithAList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
