@@ -19,6 +19,10 @@ const (
 	// MinTreeRate is how fast a client must take a tree, in bytes a second on the average, beyond the AnswerTimeout that it has
 	// for anything: a state is not held for whoever does not read.
 	MinTreeRate = 16 << 10
+	// restBytes is after how much of a tree its sender rests, for as long as that took, at most maxRest: reading a tree takes at most
+	// half a processor from those who write.
+	restBytes = 256 << 10
+	maxRest   = 2 * time.Millisecond
 	// countBatch is how many znodes are counted before others are let go first.
 	countBatch = 4096
 )
@@ -145,7 +149,7 @@ func (x *exchange) sendTree(t *znode.Tree, n *znode.Node, want subtree) error {
 	h["Trailer"] = []string{treeEnd}
 	x.WriteHeader(http.StatusOK)
 	b := buffers.Get().(*[]byte)
-	w := &treeWriter{x: x, b: *b, began: time.Now()}
+	w := &treeWriter{x: x, b: *b, began: time.Now(), busy: time.Now()}
 	defer func() { *b = w.b; giveBack(b) }()
 	znodes := 0
 	err := eachBelow(t, n, want.depth, func(n *znode.Node) error {
@@ -172,6 +176,9 @@ type treeWriter struct {
 	b     []byte // gathered, and not written yet
 	began time.Time
 	sent  int64 // bytes
+
+	busy   time.Time // since when
+	unrest int       // bytes sent since then
 }
 
 // flush writes what is gathered, and lets others go first. A client that takes a piece too slowly, or all of them, is cut off.
@@ -195,9 +202,20 @@ func (w *treeWriter) flush() error {
 		}
 		b = b[len(piece):]
 	}
+	w.unrest += len(w.b)
 	w.b = w.b[:0]
-	runtime.Gosched()
+	w.rest()
 	return nil
+}
+
+// rest lets others work.
+func (w *treeWriter) rest() {
+	if w.unrest < restBytes {
+		runtime.Gosched()
+		return
+	}
+	time.Sleep(min(time.Since(w.busy), maxRest))
+	w.unrest, w.busy = 0, time.Now()
 }
 
 // appendTreeLine is wire.TreeLine, and the end of the line.
