@@ -155,6 +155,12 @@ func (a *API) refused(txn *znode.Txn, res *znode.Result) *problem {
 		return p
 	case res.Code == znode.TooLarge && op.Kind == znode.Delete:
 		return a.tooManyZnodes(op.Path, res)
+	case res.Code == znode.TooLarge && !op.Reads():
+		p := refusal(res)
+		limit := int64(znode.MaxParents)
+		p.Limit = &limit
+		p.Detail = "one transaction makes at most " + strconv.FormatInt(limit, 10) + " missing parents"
+		return p
 	case res.Code == znode.TooLarge:
 		p := refusal(res)
 		limit := int64(znode.MaxReadBytes)

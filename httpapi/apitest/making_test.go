@@ -167,3 +167,20 @@ func TestATreeThatIsTooLargeIsNotDeleted(t *testing.T) {
 	s.do("DELETE /v1/znodes/top?recursive=true").is(204)
 	s.do("GET /v1/znodes").is(200).has("Znode-Num-Children", "0")
 }
+
+// TestTooManyParentsAreNotMade by one transaction: they are no part of the request's size.
+func TestTooManyParentsAreNotMade(t *testing.T) {
+	s := start(t)
+	const each = 100
+	deep := strings.Repeat("/p", each)
+	var ops []string
+	for i := range znode.MaxParents/each + 1 {
+		ops = append(ops, fmt.Sprintf(`{"op":"create","path":"/%d%s/x","parents":true}`, i, deep))
+	}
+	before := s.bytes()
+	p := s.do(txn(ops...)).fails(413, wire.TooLarge)
+	if *p.Limit != znode.MaxParents || !strings.Contains(p.Detail, "parents") || *p.Failed >= len(ops) || s.bytes() != before {
+		t.Errorf("the problem is %+v", p)
+	}
+	s.do(txn(ops[:len(ops)/2]...)).is(200)
+}
