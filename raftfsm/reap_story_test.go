@@ -106,6 +106,9 @@ func withTTL(p string, ttl time.Duration) znode.Op {
 
 func plain(p string) znode.Op { return znode.CreateOp(path(p), "", znode.Persistent) }
 
+// linger is how long a container stays after its last child.
+const linger = znode.ContainerLinger * time.Millisecond
+
 // reapSlack is how much later than it is due a znode may go.
 const reapSlack = reaper.LookEvery + 100*time.Millisecond
 
@@ -121,8 +124,12 @@ func TestWhatIsDueGoesOnEveryMember(t *testing.T) {
 		time.Sleep(ttl / 2)
 		must(t, c.Cluster, f[1], znode.SetOp(path("/t"), "x"))
 		c.goesWithin("/t", time.Now().Add(ttl), time.Now().Add(ttl+reapSlack))
+		emptied := time.Now()
 		must(t, c.Cluster, f[1], znode.DeleteOp(path("/c/d/e")))
-		c.goesWithin("/c", time.Now(), time.Now().Add(reapSlack))
+		time.Sleep(time.Until(emptied.Add(linger)) - time.Second)
+		c.goesWithin("/c/d", emptied.Add(linger), emptied.Add(linger+reapSlack))
+		time.Sleep(linger - reapSlack)
+		c.goesWithin("/c", emptied.Add(2*linger), emptied.Add(2*(linger+reapSlack)))
 		grace := znode.ContainerGrace * time.Millisecond
 		time.Sleep(time.Until(began.Add(grace)) - 10*time.Second) // Eventually is less patient
 		c.goesWithin("/unused", began.Add(grace), began.Add(grace+reapSlack))
@@ -163,7 +170,7 @@ func TestWatchesAreToldOfWhatIsReaped(t *testing.T) {
 		}
 		time.Sleep(time.Second + reapSlack)
 		must(t, c.Cluster, 0, znode.DeleteOp(path("/c/d/e")))
-		time.Sleep(reapSlack)
+		time.Sleep(2 * (linger + reapSlack))
 		for sub, want := range subs {
 			if got := messages(sub); got != want {
 				t.Errorf("told %s, it should be %s", got, want)
@@ -270,14 +277,13 @@ func (c *reaped) handOver(leader int) {
 
 // A leader that is cut off proposes what is due by what it knows. It arrives when others have long led, and made it untrue.
 func TestWhatADeposedLeaderProposesDoesNoHarm(t *testing.T) {
-	const ttl = 10 * time.Second
+	const ttl = linger // so that all are due together
 	reapStory(t, func(t *testing.T, c *reaped) {
 		old, f := c.Leader(), c.Followers()
 		must(t, c.Cluster, f[0], withTTL("/set", ttl), withTTL("/anew", ttl), withTTL("/used", ttl), withTTL("/over", ttl))
-		must(t, c.Cluster, f[0], container("/c"), plain("/c/a"))
+		must(t, c.Cluster, f[0], container("/c"), plain("/c/a"), znode.DeleteOp(path("/c/a")))
 		due := time.Now().Add(ttl)
 		time.Sleep(time.Until(due.Add(-50 * time.Millisecond)))
-		must(t, c.Cluster, f[0], znode.DeleteOp(path("/c/a")))
 		c.Isolate(old)
 		c.WaitLeader(old)
 		must(t, c.Cluster, f[0], znode.SetOp(path("/set"), "x"))
@@ -317,7 +323,8 @@ func TestClocksThatAreApart(t *testing.T) {
 			c.handOver(old)
 			must(t, c.Cluster, old, withTTL("/after", ttl)) // when time stands still, at that of the change
 			must(t, c.Cluster, old, znode.DeleteOp(path("/c/a")))
-			c.goesWithin("/c", changed, time.Now().Add(reapSlack+reaper.OfficeGrace))
+			time.Sleep(time.Until(changed.Add(linger+apart)) - time.Second)
+			c.goesWithin("/c", changed.Add(linger+apart), changed.Add(linger+apart+reapSlack))
 			time.Sleep(time.Until(made.Add(ttl+apart)) - time.Second)
 			c.goesWithin("/before", made.Add(ttl+apart), made.Add(ttl+apart+reapSlack))
 			time.Sleep(time.Until(changed.Add(ttl+apart)) - time.Second)
@@ -331,12 +338,18 @@ func TestClocksThatAreApart(t *testing.T) {
 			for _, i := range c.Followers() {
 				c.clock(i, apart)
 			}
-			must(t, c.Cluster, old, withTTL("/before", ttl))
+			must(t, c.Cluster, old, withTTL("/before", ttl), container("/c"), plain("/c/a"), container("/used"), plain("/used/a"))
 			made := time.Now()
 			time.Sleep(ttl / 2)
+			emptied := time.Now()
+			must(t, c.Cluster, old, znode.DeleteOp(path("/c/a")))
 			c.handOver(old)
 			must(t, c.Cluster, old, withTTL("/after", ttl))
 			changed := time.Now()
+			c.goesWithin("/c", emptied, changed.Add(reapSlack+reaper.OfficeGrace)) // apart is more than the linger
+			if !c.there("/used/a") {
+				t.Error("a container went that has a child")
+			}
 			time.Sleep(time.Until(made.Add(ttl-apart)) - time.Second)
 			c.goesWithin("/before", made.Add(ttl-apart), made.Add(ttl-apart+reapSlack))
 			time.Sleep(time.Until(changed.Add(ttl)) - time.Second)

@@ -8,9 +8,12 @@ import (
 	"holt/raftfsm/znode"
 )
 
-const grace = znode.ContainerGrace * time.Millisecond
+const (
+	grace  = znode.ContainerGrace * time.Millisecond
+	linger = znode.ContainerLinger * time.Millisecond
+)
 
-func TestAContainerGoesWithItsLastChild(t *testing.T) {
+func TestAContainerGoesALingerAfterItsLastChild(t *testing.T) {
 	tell(t, func(f *fake) {
 		f.do(container("/c"))
 		f.do(plain("/c/a"))
@@ -21,11 +24,35 @@ func TestAContainerGoesWithItsLastChild(t *testing.T) {
 		f.pass(time.Hour)
 		f.holds("/c", "/c/b")
 		f.do(remove("/c/b"))
-		f.pass(soon)
+		f.pass(linger - time.Millisecond)
+		f.holds("/c")
+		f.pass(time.Millisecond + batchPause) // it was known when to look again
 		f.holds()
 		if f.reaped[znode.Container] != 1 || f.reaped[znode.PersistentWithTTL] != 0 {
 			t.Errorf("counted %v", f.reaped)
 		}
+	})
+}
+
+// Whoever comes back to a container within the linger finds it, time after time, and each time it has as long again.
+func TestAContainerThatIsUsedChildAfterChildStays(t *testing.T) {
+	tell(t, func(f *fake) {
+		f.do(container("/c"))
+		for range 5 {
+			f.do(plain("/c/a"))
+			f.do(remove("/c/a"))
+			f.pass(linger - time.Millisecond)
+			f.holds("/c")
+		}
+		f.do(plain("/c/a"), remove("/c/a")) // in one transaction as well
+		f.pass(linger - time.Millisecond)
+		f.do(setData("/c")) // which is no use of it
+		f.holds("/c")
+		if all := f.proposed(); len(all) > 0 {
+			t.Errorf("proposed %+v", all)
+		}
+		f.pass(soon)
+		f.holds()
 	})
 }
 
@@ -47,8 +74,14 @@ func TestContainersGoFromTheLeavesUp(t *testing.T) {
 		f.do(container("/c"), container("/c/d"), container("/c/d/e"), container("/c/d/e/f"), plain("/c/d/e/f/g"),
 			plain("/p"), container("/p/q"), plain("/p/q/r"))
 		f.do(remove("/c/d/e/f/g"), remove("/p/q/r"))
-		f.pass(soon + 3*batchPause)
-		f.holds("/p") // which is no container
+		f.pass(linger - time.Millisecond)
+		f.holds("/c", "/c/d", "/c/d/e", "/c/d/e/f", "/p", "/p/q")
+		for _, left := range [][]string{{"/c", "/c/d", "/c/d/e", "/p"}, {"/c", "/c/d", "/p"}, {"/c", "/p"}, {"/p"}} { // /p is no container
+			f.pass(time.Millisecond + batchPause)
+			f.holds(left...)
+			f.pass(linger - time.Millisecond - batchPause) // counted from when the one within went
+			f.holds(left...)
+		}
 		var order []string
 		for _, b := range f.proposed() {
 			order = append(order, b.paths...)
@@ -65,18 +98,42 @@ func TestAContainerThatIsUsedAgainMeanwhileStays(t *testing.T) {
 		f.do(container("/c"), plain("/c/a"))
 		f.do(remove("/c/a"))
 		f.set(func() { f.before = func() { f.do(plain("/c/b")) } })
-		f.pass(soon)
+		f.pass(linger + soon)
 		f.holds("/c", "/c/b")
 		if all := f.proposed(); len(all) != 1 || all[0].codes[0] != znode.NotEmpty {
 			t.Errorf("the test shows nothing, or it was proposed again: %+v", all)
 		}
 		f.do(remove("/c/b")) // it need not rest
+		f.pass(linger - time.Millisecond)
+		f.holds("/c")
 		f.pass(soon)
 		f.holds()
 	})
 }
 
-// Another container at the same path is not the one that was seen.
+// Between the look and the transaction a child comes and goes: the container stays for another linger. It is not held to be one that is
+// refused although it is due: what falls due before it meanwhile does not wait.
+func TestAContainerThatWasUsedMeanwhileStaysForAnotherLinger(t *testing.T) {
+	tell(t, func(f *fake) {
+		f.do(withTTL("/t", time.Second), plain("/t/a"))
+		f.do(container("/c"), plain("/c/a"))
+		f.do(remove("/c/a"))
+		f.set(func() { f.before = func() { f.do(plain("/c/b"), remove("/c/b")) } })
+		f.pass(linger + batchPause)
+		if all := f.proposed(); len(all) != 1 || all[0].codes[0] != znode.BadVersion {
+			t.Errorf("the test shows nothing, or it was proposed again: %+v", all)
+		}
+		f.do(remove("/t/a"))
+		f.pass(soon)
+		f.holds("/c")
+		f.pass(linger - batchPause - soon - time.Millisecond)
+		f.holds("/c")
+		f.pass(soon)
+		f.holds()
+	})
+}
+
+// Another container at the same path is not the one that was seen, though it is due as well by the time of the log, which leaps.
 func TestAContainerThatWasMadeAnewMeanwhileStays(t *testing.T) {
 	tell(t, func(f *fake) {
 		f.do(container("/c"), plain("/c/a"))
@@ -88,9 +145,10 @@ func TestAContainerThatWasMadeAnewMeanwhileStays(t *testing.T) {
 				f.do(plain("/c/a"))
 				f.do(remove("/c/a"), setData("/c"), plain("/c/b"))
 				f.do(remove("/c/b"))
+				f.set(func() { f.ahead = linger })
 			}
 		})
-		f.pass(soon)
+		f.pass(linger + soon)
 		f.holds() // seen anew, it went with the next look
 		codes := []znode.Code{}
 		for _, b := range f.proposed() {
@@ -107,6 +165,8 @@ func TestWhatATransactionLeavesOfAContainerCounts(t *testing.T) {
 		f.do(container("/used"), plain("/used/a"), remove("/used/a"))
 		f.do(container("/full"), plain("/full/a"))
 		f.do(container("/new"))
+		f.pass(linger - time.Millisecond)
+		f.holds("/used", "/full", "/full/a", "/new")
 		f.pass(soon)
 		f.holds("/full", "/full/a", "/new")
 		f.pass(grace)
@@ -125,13 +185,13 @@ func TestReapingIsPaced(t *testing.T) {
 				for chunk := range slices.Chunk(all, perTxn) {
 					f.do(chunk...)
 				}
-				began := time.Now()
+				began := time.Now().Add(linger)
 				for _, c := range all {
 					f.do(plain(c.Path.String()+"/a"), remove(c.Path.String()+"/a"))
 				}
 				least := n * time.Second / MaxPerSecond
 				most := (n/BatchSize + 1) * (batchPause + takes)
-				f.pass(most + soon)
+				f.pass(linger + most + soon)
 				f.holds()
 				batches := f.proposed()
 				if took := batches[len(batches)-1].at.Sub(began); took < least-batchPause {

@@ -103,17 +103,40 @@ func TestAnIdleReaperLooksOnceASecond(t *testing.T) {
 	})
 }
 
-// The clock of this leader is behind that of the one before: by its own, a container was emptied in the future.
-func TestAClockThatIsBehindDoesNotHoldUpContainers(t *testing.T) {
+// The clock of this leader is behind that of the one before: the time of the log stands still until it has caught up, and so does the
+// linger of a container.
+func TestAClockThatIsBehindHoldsUpContainers(t *testing.T) {
 	tell(t, func(f *fake) {
 		f.do(container("/c"), plain("/c/a"), withTTL("/t", ttl))
 		f.set(func() { f.ahead = -time.Hour })
 		f.do(remove("/c/a"))
+		f.pass(time.Hour)
+		f.holds("/c", "/t") // the log's time has stood still
+		f.pass(linger - time.Millisecond)
+		f.holds("/c", "/t")
 		f.pass(soon)
 		f.holds("/t")
-		f.pass(time.Hour)
-		f.holds("/t") // the log's time has stood still
-		f.pass(ttl)
+		f.pass(ttl - linger)
+		f.holds()
+	})
+}
+
+// The clock of this leader is ahead of that of the one before: a container that was just emptied goes early, one with a child does not.
+func TestAClockThatIsAheadCutsTheLingerShort(t *testing.T) {
+	tell(t, func(f *fake) {
+		f.do(container("/c"), plain("/c/a"), container("/used"), plain("/used/a"))
+		f.do(remove("/c/a"))
+		f.pass(linger / 2)
+		f.set(func() { f.ahead = linger / 4 })
+		f.pass(linger/4 - time.Millisecond)
+		f.holds("/c", "/used", "/used/a")
+		f.set(func() { f.ahead = time.Hour })
+		f.pass(soon)
+		f.holds("/used", "/used/a")
+		f.do(remove("/used/a"))
+		f.pass(linger - time.Millisecond) // of what comes now, it has all
+		f.holds("/used")
+		f.pass(soon)
 		f.holds()
 	})
 }
@@ -138,7 +161,7 @@ func TestARefusalOfWhatIsDueIsNotRepeatedInHaste(t *testing.T) {
 func TestWhatIsRefusedStarvesNobody(t *testing.T) {
 	const n = 15 * MaxPerSecond
 	tell(t, func(f *fake) {
-		f.do(container("/c"), plain("/c/a"))
+		f.do(withTTL("/c", ttl), plain("/c/a"))
 		f.pass(time.Second)
 		var stuck []znode.Op = numbered("/s", n, func(p string) znode.Op { return withTTL(p, ttl) })
 		for len(stuck) > 0 {

@@ -174,8 +174,8 @@ func (r *Reaper) tell(m znode.Mode, n int) {
 func seen(n *znode.Node) znode.Tag { return znode.Tag{Version: n.Version(), Czxid: n.Czxid()} }
 
 // unchanged says whether a znode was refused to be reaped as it was seen: it will be due in the next look as well. Of all
-// other refusals the next look knows better.
+// other refusals the next look knows better. A container that was used meanwhile has the same tag, but is due later.
 func unchanged(n *znode.Node, res *znode.Result) bool {
 	found := res.Ops[0].Node
-	return res.Code == znode.BadVersion && found != nil && seen(found) == seen(n)
+	return res.Code == znode.BadVersion && found != nil && seen(found) == seen(n) && placeOf(found) == placeOf(n)
 }

@@ -86,9 +86,11 @@ func TestAZnodeThatIsSetMeanwhileStays(t *testing.T) {
 func TestATransactionMakesZnodesWithTTLs(t *testing.T) {
 	tell(t, func(f *fake) {
 		f.do(withTTL("/a", ttl), withTTL("/a/b", ttl), withTTL("/a/b/c", 2*ttl), container("/k"), withTTL("/k/t", ttl))
-		f.pass(ttl + soon + batchPause)
-		f.holds("/a", "/a/b", "/a/b/c") // the container went with what was in it
-		f.pass(ttl - batchPause)
+		f.pass(ttl + linger - time.Millisecond)
+		f.holds("/a", "/a/b", "/a/b/c", "/k")
+		f.pass(soon)
+		f.holds("/a", "/a/b", "/a/b/c") // the container followed what was in it
+		f.pass(ttl - linger + time.Millisecond)
 		f.holds()
 	})
 }

@@ -95,7 +95,7 @@ func (m *Machine) fresh(p Path, data string, z Zxid) *Node {
 // link puts a fresh znode below its parent.
 func (m *Machine) link(n, parent *Node, z Zxid) {
 	m.put(n)
-	m.put(parent.withChild(+1, z))
+	m.put(parent.withChild(+1, z, m.now))
 	m.event(Event{Type: NodeCreated, Path: n.Path()})
 	m.event(Event{Type: NodeChildrenChanged, Path: parent.Path()})
 }
@@ -177,7 +177,7 @@ func (m *Machine) deleteTree(n *Node, z Zxid) OpResult {
 func (m *Machine) unlink(n *Node, z Zxid, cause Reason) {
 	p := n.Path()
 	m.remove(n)
-	m.put(m.tree.Get(p.Parent()).withChild(-1, z))
+	m.put(m.tree.Get(p.Parent()).withChild(-1, z, m.now))
 	m.event(Event{Type: NodeDeleted, Path: p, Cause: cause})
 	m.event(Event{Type: NodeChildrenChanged, Path: p.Parent()})
 }
@@ -270,7 +270,7 @@ func (m *Machine) raise(op *Op, z Zxid) OpResult {
 	if n == nil || n.Owner() != 0 || n.nextNumber() >= op.Created {
 		return OpResult{Node: n}
 	}
-	n = n.withCreated(op.Created, z)
+	n = n.withCreated(op.Created, z, m.now)
 	m.put(n)
 	m.event(Event{Type: NodeChildrenChanged, Path: op.Path})
 	return OpResult{Node: n}

@@ -110,14 +110,15 @@ func TestCraftedOutcomes(t *testing.T) {
 		{"how many were deleted", true, one(done(1, said(keptDeleted|keptFound, 0, stat, nums(3))))},
 		{"how many were deleted, not said", false, one(done(1, said(keptDeleted|keptFound, 0, stat)))},
 
-		{"a container", true, znode(a().going(0))},
+		{"a container", true, znode(a().going(0, 0))},
+		{"a container emptied before all time", false, znode(a().going(0, 1<<63))},
 		{"a time to live", true, znode(a().going(2))},
 		{"the longest time to live", true, znode(a().going(MaxTTL + 1))},
 		{"a longer time to live", false, znode(a().going(MaxTTL + 2))},
 		{"a time to live that goes round", false, znode(a().going(math.MaxUint64))},
 		{"a time to live at the other end", false, znode(a().going(1 << 63))},
 		{"a znode that goes and stays", false, znode(a().going(1))},
-		{"a znode that goes in two ways", false, parts{nodes: []raw{a().owned(2).going(0)}, live: [][]byte{ann}}},
+		{"a znode that goes in two ways", false, parts{nodes: []raw{a().owned(2).going(0, 0)}, live: [][]byte{ann}}},
 		{"a znode that goes and has no more", false, znode(raw{flagSameDir | flagGoes, 1, 'a', 0, 4, 1, 0})},
 	} {
 		b := tt.bytes()
@@ -133,14 +134,14 @@ func TestCraftedOutcomes(t *testing.T) {
 	if _, err := DecodeState(bytes.NewReader(root(leaf("=", "", "", 0).more(1, 0, 0)))); err != nil {
 		t.Errorf("a root: %v", err)
 	}
-	refusesBytes(t, root(leaf("=", "", "", 0).more(1, 0, 0).going(0)), "a root that goes")
-	refusesBytes(t, parts{nodes: []raw{a().going(0)}}.in(2), "a container in version 2")
+	refusesBytes(t, root(leaf("=", "", "", 0).more(1, 0, 0).going(0, 0)), "a root that goes")
+	refusesBytes(t, parts{nodes: []raw{a().going(0, 0)}}.in(2), "a container in version 2")
 }
 
-// going makes a znode one that goes of itself: 0 makes it a container, any other number is its time to live and one.
-func (r raw) going(n uint64) raw {
+// going makes a znode one that goes of itself: 0 and when it was emptied make it a container, any other number is its time to live and one.
+func (r raw) going(n ...uint64) raw {
 	r[0] |= flagGoes
-	return appendNums(r, n)
+	return appendNums(r, n...)
 }
 
 // An outcome can be any bytes: it is refused, or read; and what is read can be asked for everything.

@@ -217,7 +217,9 @@ func (d *decoder) stat(n *Node, flag byte) {
 			n.more.owner = Owner(d.num())
 		}
 		if flag&flagGoes != 0 {
-			n.more.ttl = int64(d.num()) + isContainer
+			if n.more.ttl = int64(d.num()) + isContainer; n.more.ttl == isContainer {
+				n.more.emptied = int64(d.num())
+			}
 		}
 	}
 }
@@ -236,7 +238,7 @@ func checkStat(n *Node, flag byte, newest Zxid) string {
 		return "has no sound owner"
 	case flag&flagOwner != 0 && m.created > 0:
 		return "is ephemeral and had children"
-	case flag&flagGoes != 0 && (m == nil || m.owner != 0 || m.ttl == 0 || m.ttl < isContainer || m.ttl > MaxTTL || n.Path().IsRoot()):
+	case flag&flagGoes != 0 && (m == nil || m.owner != 0 || m.ttl == 0 || m.ttl < isContainer || m.ttl > MaxTTL || m.emptied < 0 || n.Path().IsRoot()):
 		return "has no sound time to live"
 	}
 	return ""

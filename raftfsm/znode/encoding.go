@@ -125,6 +125,9 @@ func (e *encoder) node(n *Node) {
 		}
 		if m.ttl != 0 {
 			b = appendNums(b, uint64(m.ttl-isContainer))
+			if m.ttl == isContainer {
+				b = appendNums(b, uint64(m.emptied))
+			}
 		}
 	}
 	e.buf, e.dir = b, dir

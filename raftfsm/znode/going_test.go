@@ -38,7 +38,10 @@ func TestContainerGoesWithItsLastChild(t *testing.T) {
 	r.at(0).do(container("/foo"), create("/foo/bar"))
 	r.wantReaped(100 * minute)
 	r.at(100 * minute).do(remove("/foo/bar"))
-	r.wantReaped(100*minute, "/foo")
+	r.wantReaped(100*minute + ContainerLinger - 1)
+	r.at(100*minute+ContainerLinger-1).do(create("/foo/bar"), remove("/foo/bar")) // whoever comes back in time finds it, and has as long again
+	r.wantReaped(100*minute + 2*ContainerLinger - 2)
+	r.wantReaped(100*minute+2*ContainerLinger-1, "/foo")
 	r.wantEvents("NodeDeleted /foo", "NodeChildrenChanged /")
 }
 
@@ -46,8 +49,8 @@ func TestContainersGoInCascades(t *testing.T) {
 	r := newRig(t)
 	r.at(7).do(container("/a"), container("/a/b"), container("/a/b/c"), create("/a/b/c/d"))
 	r.do(remove("/a/b/c/d"))
-	for _, p := range []string{"/a/b/c", "/a/b", "/a"} {
-		r.wantReaped(7, p)
+	for i, p := range []string{"/a/b/c", "/a/b", "/a"} {
+		r.wantReaped(7+int64(i+1)*ContainerLinger, p)
 	}
 	r.wantReaped(100 * minute)
 }
@@ -174,18 +177,18 @@ func TestDueIsRolledBack(t *testing.T) {
 	}
 	r.do(remove("/u/x"))
 	r.do(remove("/v/x"))
-	want := " /u /v /t /c"
+	want := " /v /t /u /c" // at 60, 120, 20 and the linger of an emptied container, 10 and the grace of one that was not used
 	if got := due(r.tree); got != want {
 		t.Fatalf("there go%s, want%s", got, want)
 	}
-	r.at(30)
+	r.at(70)
 	for _, ops := range [][]Op{
 		{create("/c/x"), remove("/c/x")},
 		{set("/t", "y"), set("/t", "z"), create("/t/x")},
 		{remove("/t"), create("/t"), remove("/t"), brief("/t", 7)},
 		{DeleteTreeOp(path("/c")), container("/c"), create("/c/x")},
 		{create("/u/x"), container("/u/y"), brief("/u/y/z", 3), DeleteTreeOp(path("/u"))},
-		{ReapOp(path("/u"), version(0)), brief("/u", 2)},
+		{ReapOp(path("/v"), version(0)), brief("/v", 2)},
 		{RaiseOp(path("/c"), 7), LoadOp(path("/t"), "y", PersistentWithTTL, 100, true), LoadOp(path("/n"), "", Container, 0, false)},
 	} {
 		for _, n := range []int{1, len(ops)} {

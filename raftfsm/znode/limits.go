@@ -35,6 +35,9 @@ const (
 	MaxTTL = 1<<40 - 1
 	// ContainerGrace is how long a container that never had children is left alone, in ms.
 	ContainerGrace = 5 * 60 * 1000
+	// ContainerLinger is how long a container stays after it lost its last child, in ms: whoever uses it all the time, one child
+	// after the other, must not find it gone each time. ZooKeeper looks once a minute, so there it is chance.
+	ContainerLinger = 10 * 1000
 	// MaxTreeDelete bounds how many znodes one transaction deletes by recursive deletes: all members carry it out in one step.
 	MaxTreeDelete = 10_000
 	// MaxParents bounds how many missing parents one transaction makes: each holds its whole path, so a short request could make much.

@@ -26,6 +26,7 @@ type more struct {
 	aversion int64
 	owner    Owner // of an ephemeral
 	ttl      int64 // ms; containers have isContainer
+	emptied  int64 // when a container lost its last child, ms since the Unix epoch; 0 if it never did
 }
 
 // isContainer in the place of a TTL marks a container.
@@ -134,9 +135,9 @@ func (n *Node) TTL() int64 {
 // Created is how many children were ever created.
 func (n *Node) Created() uint64 { return n.nextNumber() }
 
-// Due is when the znode goes if nothing happens to it, in ms since the Unix epoch; ok is false if it stays. A container goes once it
-// has lost its last child, or was not used for ContainerGrace; a znode with a TTL when it has no children and its data was not set
-// for that long (ZooKeeper's ContainerManager).
+// Due is when the znode goes if nothing happens to it, in ms since the Unix epoch; ok is false if it stays. A container goes
+// ContainerLinger after it lost its last child, or if it was not used for ContainerGrace; a znode with a TTL when it has no children and its
+// data was not set for that long (ZooKeeper's ContainerManager).
 func (n *Node) Due() (due int64, ok bool) {
 	switch m := n.more; {
 	case m == nil || m.ttl == 0 || m.children > 0:
@@ -144,7 +145,7 @@ func (n *Node) Due() (due int64, ok bool) {
 	case m.ttl > 0:
 		return n.mtime + m.ttl, true
 	case m.created > 0:
-		return n.ctime, true
+		return m.emptied + ContainerLinger, true
 	default:
 		return n.ctime + ContainerGrace, true
 	}
@@ -177,7 +178,7 @@ func (n *Node) withData(data string, z Zxid, now int64) *Node {
 }
 
 // withChild is the znode after one child was created (+1) or deleted (-1).
-func (n *Node) withChild(delta int, z Zxid) *Node {
+func (n *Node) withChild(delta int, z Zxid, now int64) *Node {
 	c, m := *n, more{}
 	if n.more != nil {
 		m = *n.more
@@ -188,18 +189,27 @@ func (n *Node) withChild(delta int, z Zxid) *Node {
 		m.children++
 	} else {
 		m.children--
+		m.empty(now)
 	}
 	c.more = &m
 	return &c
 }
 
+// empty notes when a container came to have no children.
+func (m *more) empty(now int64) {
+	if m.ttl == isContainer && m.children == 0 {
+		m.emptied = now
+	}
+}
+
 // withCreated is the znode after its number of children ever created was raised.
-func (n *Node) withCreated(created uint64, z Zxid) *Node {
+func (n *Node) withCreated(created uint64, z Zxid, now int64) *Node {
 	c, m := *n, more{}
 	if n.more != nil {
 		m = *n.more
 	}
 	m.created, m.pzxid = created, z
+	m.empty(now)
 	c.more = &m
 	return &c
 }

@@ -73,6 +73,9 @@ func (t *twin) raise(op Op) twinResult {
 		n.creates += more
 		n.deletes += more
 		n.pzxid = t.zxid
+		if len(t.children(p)) == 0 {
+			n.emptied = t.time
+		}
 		t.nodes[p] = n
 		t.happened("NodeChildrenChanged", p, "")
 	}
@@ -108,7 +111,7 @@ func (t *twin) due(p string) (int64, bool) {
 	case n.creates == 0:
 		return n.ctime + 5*60*1000, true
 	}
-	return n.ctime, true
+	return n.emptied + 10*1000, true
 }
 
 // goers are the paths of those that go by then, in the order they do.

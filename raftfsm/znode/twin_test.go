@@ -40,6 +40,7 @@ type twinNode struct {
 	owner               int64
 	kind                string // "", "container", or "ttl"
 	ttl                 int64
+	emptied             int64 // when the last child went
 }
 
 type twinResult struct {
@@ -375,6 +376,9 @@ func (t *twin) unlink(p, cause string) {
 	parent := t.nodes[twinParent(p)]
 	parent.deletes++
 	parent.pzxid = t.zxid
+	if len(t.children(twinParent(p))) == 0 {
+		parent.emptied = t.time
+	}
 	t.nodes[twinParent(p)] = parent
 	t.happened("NodeDeleted", p, cause)
 	t.happened("NodeChildrenChanged", twinParent(p), "")
