@@ -152,6 +152,8 @@ func (p *pipeline) run() error {
 	defer func() {
 		if !told { // or the writer panicked
 			p.halt(nil, true)
+			for range p.done { // what is carried out by then is nobody's, and must not keep the executor
+			}
 		}
 	}()
 	hands.Go(p.read)
