@@ -180,4 +180,3 @@ func (w *pipeWriter) runWithClient(ctx context.Context) {
 		}
 	}
 }
-

@@ -2,7 +2,6 @@ package tests
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"sync"
 	"syscall"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"holt/httpapi/client"
+	"holt/raftfsm/znode"
 	"holt/tests/harness"
 )
 
@@ -129,56 +129,48 @@ func TestAZnodeWithATTLGoesWhenItsTimeHasCome(t *testing.T) {
 	c.Equal()
 }
 
-// A container goes with its last child, and takes the container around it along.
-func TestAContainerGoesWithItsLastChildWhoeverLeads(t *testing.T) {
-	const tries = 3
+// A container goes some time after its last child, and then the container around it, whoever leads.
+func TestAContainerGoesAfterItsLastChildWhoeverLeads(t *testing.T) {
+	const linger = znode.ContainerLinger * time.Millisecond
 	c := bin.NewCluster(t, 3, nil).Start()
 	one := c.Client(0)
-	if _, err := one.Create(t.Context(), "/c", nil, client.Persistent); err != nil {
-		t.Fatal(err)
+	for _, p := range []string{"/c", "/c/outer", "/c/outer/inner", "/c/used", "/c/unused"} {
+		mode := client.Container
+		if p == "/c" {
+			mode = client.Persistent
+		}
+		if _, err := one.Create(t.Context(), p, nil, mode); err != nil {
+			t.Fatal(err)
+		}
 	}
 	f := c.Follow(1, "/v1/watch/c?recursive=true").Open()
-	if _, err := one.Create(t.Context(), "/c/unused", nil, client.Container); err != nil {
+	s, err := one.OpenSession(t.Context(), time.Minute)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for try := range tries {
-		at := fmt.Sprintf("/c/outer%d", try)
-		for _, p := range []string{at, at + "/inner"} {
-			if _, err := one.Create(t.Context(), p, nil, client.Container); err != nil {
-				t.Fatal(err)
-			}
-		}
-		s, err := one.OpenSession(t.Context(), time.Minute)
-		if err != nil {
+	for _, p := range []string{"/c/outer/inner/here", "/c/used/here"} {
+		if _, err := s.Client().Create(t.Context(), p, nil, client.Ephemeral); err != nil {
 			t.Fatal(err)
-		}
-		if _, err := s.Client().Create(t.Context(), at+"/inner/here", nil, client.Ephemeral); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Close(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if try > 0 {
-			leader := c.Leader()
-			leader.Kill()
-			f.Await(lateBy, "the end of the container", tells("NodeDeleted", at))
-			leader.Start().Ready()
-		}
-		f.Await(lateBy, "the end of the container", tells("NodeDeleted", at))
-		var order []string
-		for _, m := range f.Messages() {
-			for _, p := range []string{at, at + "/inner", at + "/inner/here"} {
-				if tells("NodeDeleted", p)(m.Message) {
-					order = append(order, p)
-				}
-			}
-		}
-		if len(order) != 3 || order[0] != at+"/inner/here" || order[1] != at+"/inner" || order[2] != at {
-			t.Errorf("what went, in this order: %v", order)
 		}
 	}
-	if _, err := one.Stat(t.Context(), "/c/unused", client.Linearizable); err != nil {
-		t.Errorf("one that was never used stays for a while: %v", err)
+	inner := mortal{path: "/c/outer/inner", set: time.Now()}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	inner.acked = time.Now()
+	if _, err := one.Create(t.Context(), "/c/used/again", nil, client.Persistent); err != nil {
+		t.Fatal(err)
+	}
+	inner.goes(t, f, linger, lateBy)
+	outer := mortal{path: "/c/outer", set: inner.set.Add(linger), acked: time.Now()}
+	leader := c.Leader()
+	leader.Kill()
+	outer.goes(t, f, linger, lateBy)
+	leader.Start().Ready()
+	for _, p := range []string{"/c/used", "/c/unused"} {
+		if _, err := one.Stat(t.Context(), p, client.Linearizable); err != nil {
+			t.Errorf("%s is used again, or never was and has a while for it: %v", p, err)
+		}
 	}
 	c.Equal()
 }
