@@ -227,10 +227,18 @@ type Limits struct {
 	KeptReadBytes       int64 `json:"kept_read_bytes"`
 	TTLMs               int64 `json:"ttl_ms"`
 	ContainerGraceMs    int64 `json:"container_grace_ms"`
+	ContainerLingerMs   int64 `json:"container_linger_ms"`
 	Pipelines           int64 `json:"pipelines"`
 	PipelineLineBytes   int64 `json:"pipeline_line_bytes"`
 	PipelineIDBytes     int64 `json:"pipeline_id_bytes"`
 	PipelineIdleMs      int64 `json:"pipeline_idle_ms"`
+	TreeReads           int64 `json:"tree_reads"`
+	TreeRate            int64 `json:"tree_rate"` // bytes a second
+	TreeLineBytes       int64 `json:"tree_line_bytes"`
+	TreeLoadOps         int64 `json:"tree_load_ops"`
+	TreeLoadBytes       int64 `json:"tree_load_bytes"`
+	TreeLoadMinBytes    int64 `json:"tree_load_min_bytes"`
+	TreeLoadWaitMs      int64 `json:"tree_load_wait_ms"`
 	BatchTxns           int64 `json:"batch_txns"`
 	BatchOps            int64 `json:"batch_ops"`
 }
