@@ -104,7 +104,9 @@ func (f *fsm) apply(l *raft.Log) {
 				f.answers = append(f.answers, answer{f.cmd.Seq, results})
 			}
 		}
+		f.cmd.Release()
 	}
+	clear(f.entry.Commands)
 	if len(f.voided) > 0 {
 		f.outbox.again(f.calls.unsend(f.calls.find(f.voided), way{term: f.entry.Term}))
 		f.voided = f.voided[:0]

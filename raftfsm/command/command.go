@@ -281,6 +281,16 @@ func (c *Command) Decode(b []byte) error {
 	return nil
 }
 
+// Release lets go of what Decode gave, but for the room, which the next Decode uses: ops that it does not reach would keep the bytes
+// of their commands alive.
+func (c *Command) Release() {
+	for i := range c.Txns {
+		t := &c.Txns[i]
+		clear(t.Ops)
+		*t = znode.Txn{Ops: t.Ops[:0]}
+	}
+}
+
 // room makes place for n transactions, and keeps that of the ops of those that were there.
 func (c *Command) room(n int) {
 	if n > cap(c.Txns) {
