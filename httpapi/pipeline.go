@@ -35,6 +35,9 @@ const (
 	firstRetry, lastRetry = 5 * time.Millisecond, 200 * time.Millisecond
 )
 
+// The largest transaction must fit into a batch: it could never be proposed.
+const _ = uint(command.MaxBatchOps - znode.MaxTxnOps)
+
 // pipeline is one request of POST /v1/pipeline. Its lines go through three hands, each a goroutine: the reader makes them
 // transactions and gathers them in a batch, the executor proposes one batch at a time, which is what keeps their order, and the
 // writer, the request's own, writes the answers. Lines that are refused without being proposed keep their place in the batch.
@@ -85,6 +88,9 @@ func (a *API) postPipeline(x *exchange) error {
 		return refuse(wire.Throttled, strconv.Itoa(MaxPipelines)+" pipelines are open already")
 	}
 	defer a.pipelines.Add(-1)
+	if x.holder != nil {
+		a.cfg.Sessions.Touch(*x.holder) // the lines renew it, too, and say so if it is over
+	}
 	p := newPipeline(x)
 	p.begin()
 	return p.run()
@@ -141,7 +147,7 @@ func (p *pipeline) begin() {
 	h["X-Content-Type-Options"] = noSniff
 	x.setOwnZxid()
 	x.WriteHeader(http.StatusOK)
-	_ = p.flush()
+	_ = p.flush() // a client that is gone shows in what follows
 }
 
 // run is the pipeline from its first line to the end of its goroutines.

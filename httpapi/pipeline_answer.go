@@ -93,8 +93,11 @@ func (p *pipeline) passOn() bool {
 	return !p.gone
 }
 
+// flush sends what was written. While nothing is to be written no deadline runs: over HTTP/2 it would end the answer.
 func (p *pipeline) flush() error {
-	return http.NewResponseController(p.x.ResponseWriter).Flush()
+	err := http.NewResponseController(p.x.ResponseWriter).Flush()
+	p.x.setWriteDeadline(time.Time{})
+	return err
 }
 
 // appendEnd is wire.PipelineEnd.

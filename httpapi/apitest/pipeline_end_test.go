@@ -209,17 +209,20 @@ func TestPipelineThatWaitsForTheServerIsNotIdle(t *testing.T) {
 			p := s.pipeline(protocol)
 			s.Fail(Faults{Hold: true})
 			const lines = 3 * command.MaxBatchTxns // more than are gathered while one batch is under way
+			before := s.Asked()
 			go func() {
 				for i := range lines {
 					_, _ = io.WriteString(p.in, set(i))
 				}
+			}()
+			eventually(t, "the first batch is under way", func() bool { return s.Asked() > before })
+			<-time.After(600 * time.Millisecond)
+			s.Fail(Faults{})
+			go func() {
+				_, _ = io.WriteString(p.in, set(lines))
 				_ = p.in.Close()
 			}()
-			before := s.Asked()
-			eventually(t, "the first batch is under way", func() bool { return s.Asked() > before })
-			released := time.AfterFunc(600*time.Millisecond, func() { s.Fail(Faults{}) })
-			defer released.Stop()
-			for i := range lines {
+			for i := range lines + 1 {
 				if l := p.next(); l.Code != "ok" || l.Line != uint64(i+1) {
 					t.Fatalf("%s", l.raw)
 				}
@@ -360,5 +363,26 @@ func TestPipelineRefusedWhileItIsOpen(t *testing.T) {
 				t.Errorf("%s, %s: %s after %v", protocol, header, p.res.Status, time.Since(began))
 			}
 		}
+	}
+}
+
+// An answer that has nothing to say for long is not one that is not taken.
+func TestPipelineOutlastsTheAnswerTimeout(t *testing.T) {
+	for _, protocol := range protocols {
+		t.Run(protocol, func(t *testing.T) {
+			s := start(t, func(c *httpapi.Config) { c.AnswerTimeout = 100 * time.Millisecond })
+			s.do("PUT /v1/znodes/a")
+			p := s.pipeline(protocol)
+			for i := range 2 {
+				p.send(set(i))
+				if l := p.next(); l.Code != "ok" {
+					t.Errorf("%s", l.raw)
+				}
+				<-time.After(300 * time.Millisecond)
+			}
+			if rest := p.all(); len(rest) != 0 {
+				t.Errorf("%+v", rest)
+			}
+		})
 	}
 }
