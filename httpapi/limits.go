@@ -65,6 +65,7 @@ func (a *API) getLimits(x *exchange) error {
 		OutcomeBytes:        znode.MaxOutcomeBytes,
 		OutcomeMs:           znode.OutcomeTime,
 		TreeDelete:          znode.MaxTreeDelete,
+		MissingParents:      znode.MaxParents,
 		TxnReadBytes:        znode.MaxReadBytes,
 		KeptReadBytes:       znode.MaxKeptReadBytes,
 		TTLMs:               znode.MaxTTL,

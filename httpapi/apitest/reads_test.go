@@ -123,7 +123,7 @@ func TestLimitsOfWritesAreTold(t *testing.T) {
 	l := read[wire.Limits](s.do("GET /v1/limits").is(200))
 	for name, c := range map[string][2]int64{
 		"idempotency_key_bytes": {l.IdempotencyKeyBytes, 128}, "outcomes": {l.Outcomes, znode.MaxOutcomes}, "outcome_bytes": {l.OutcomeBytes, znode.MaxOutcomeBytes},
-		"outcome_ms": {l.OutcomeMs, 600_000}, "tree_delete": {l.TreeDelete, znode.MaxTreeDelete}, "txn_read_bytes": {l.TxnReadBytes, znode.MaxReadBytes},
+		"outcome_ms": {l.OutcomeMs, 600_000}, "tree_delete": {l.TreeDelete, znode.MaxTreeDelete}, "missing_parents": {l.MissingParents, znode.MaxParents}, "txn_read_bytes": {l.TxnReadBytes, znode.MaxReadBytes},
 		"kept_read_bytes": {l.KeptReadBytes, znode.MaxKeptReadBytes}, "ttl_ms": {l.TTLMs, znode.MaxTTL}, "container_grace_ms": {l.ContainerGraceMs, 300_000},
 		"container_linger_ms": {l.ContainerLingerMs, 10_000},
 	} {

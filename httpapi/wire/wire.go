@@ -223,6 +223,7 @@ type Limits struct {
 	OutcomeBytes        int64 `json:"outcome_bytes"`
 	OutcomeMs           int64 `json:"outcome_ms"`
 	TreeDelete          int64 `json:"tree_delete"`
+	MissingParents      int64 `json:"missing_parents"`
 	TxnReadBytes        int64 `json:"txn_read_bytes"`
 	KeptReadBytes       int64 `json:"kept_read_bytes"`
 	TTLMs               int64 `json:"ttl_ms"`
