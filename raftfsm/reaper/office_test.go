@@ -163,7 +163,7 @@ func TestWhatIsRefusedStarvesNobody(t *testing.T) {
 	tell(t, func(f *fake) {
 		f.do(withTTL("/c", ttl), plain("/c/a"))
 		f.pass(time.Second)
-		var stuck []znode.Op = numbered("/s", n, func(p string) znode.Op { return withTTL(p, ttl) })
+		stuck := numbered("/s", n, func(p string) znode.Op { return withTTL(p, ttl) })
 		for len(stuck) > 0 {
 			f.do(stuck[:1000]...)
 			stuck = stuck[1000:]

@@ -56,7 +56,7 @@ func (p *printer) nums(nums ...uint64) {
 
 func (p *printer) str(s string) {
 	p.nums(uint64(len(s)))
-	io.WriteString(p.h, s)
+	_, _ = io.WriteString(p.h, s) // a hash takes everything
 }
 
 func (p *printer) op(op *Op) {
