@@ -280,7 +280,7 @@ func (l *treeLoad) trouble(err error) error {
 	}
 	p.Loaded = &l.done
 	if !p.zxided && l.done.Zxid > 0 {
-		p.at(znode.Zxid(l.done.Zxid))
+		p = p.at(znode.Zxid(l.done.Zxid))
 	}
 	if !p.hangUp && x.r.ProtoMajor == 1 && l.lines.err == nil {
 		// A client that is still sending would not read the answer, and a connection that is closed under it might lose it.

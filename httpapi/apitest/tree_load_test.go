@@ -378,3 +378,43 @@ func TestAMemberThatStopsEndsLoads(t *testing.T) {
 		t.Errorf("answered %s", a.body)
 	}
 }
+
+// HTTP/2 has its own trailers, deadlines, and its own way to end a request that is refused in the middle.
+func TestTreesOverHTTP2(t *testing.T) {
+	s := start(t, func(c *httpapi.Config) { c.BodyTimeout = 500 * time.Millisecond })
+	orchard(s, 3000, 100)
+	client := s.bare()
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	client.Transport.(*http.Transport).Protocols = protocols
+	do := func(method, target string, body io.Reader) answer {
+		t.Helper()
+		r, err := http.NewRequest(method, "http://"+s.addr+target, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		if err != nil || res.ProtoMajor != 2 {
+			t.Fatal(res.Proto, err)
+		}
+		if got := res.Trailer.Get("Holt-Znodes"); method == "GET" && got != strconv.Itoa(strings.Count(string(b), "\n")) {
+			t.Errorf("the trailer says %q", got)
+		}
+		return answer{t, method + " " + target, res.StatusCode, res.Header, string(b)}
+	}
+	told := do("GET", "/v1/tree/app?include=data", nil).is(200).body
+	do("PUT", "/v1/tree/copy", io.MultiReader(strings.NewReader(told))).loads("3001 0 0 0 0 3001")
+	bad := told + "no JSON\n" + strings.Repeat(leaf("/app/z", strings.Repeat("x", 1000))+"\n", 1000)
+	p := do("PUT", "/v1/tree/copy", io.MultiReader(strings.NewReader(bad))).fails(400, wire.BadArguments)
+	if *p.Line != 3002 || counts(p.Loaded) != "0 0 3001 0 0 3001" {
+		t.Errorf("line %d, loaded %+v", *p.Line, p.Loaded)
+	}
+	r, w := io.Pipe()
+	go func() { _, _ = io.WriteString(w, leaf("/a", "")+"\n") }()
+	do("PUT", "/v1/tree/slow", r).fails(400, wire.BadArguments)
+}

@@ -207,8 +207,16 @@ func (b *loadBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close is the transport's; what is read is closed when the exchange is over.
-func (b *loadBody) Close() error { return nil }
+// Close is the transport's, which may wait for a Read to end. What nobody has read of stays open, for the next attempt.
+func (b *loadBody) Close() error {
+	b.mu.Lock()
+	began := b.began
+	b.mu.Unlock()
+	if began {
+		return b.r.Close()
+	}
+	return nil
+}
 
 // failed is what went wrong with the reading, nil if nothing did.
 func (b *loadBody) failed() error {
