@@ -53,6 +53,8 @@ func openPipe(ctx context.Context, tr *http.Transport, m *harness.Member, silenc
 	ctx, cancel := context.WithCancel(ctx)
 	body, in := io.Pipe()
 	p := &pipe{in: in, cancel: cancel, alarm: time.AfterFunc(silence, cancel)}
+	// A Transport waits for the body that it is reading before it says that the connection broke.
+	context.AfterFunc(ctx, func() { in.CloseWithError(context.Cause(ctx)) })
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.URL+"/v1/pipeline", body)
 	if err != nil {
 		return nil, err
