@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -15,14 +16,14 @@ type importCmd struct {
 	clientFlags
 	sessionFlags
 	keyFlags
-	Path          string `arg:"" help:"Where the first znode of the export comes to; all others come below it as they were below the first."`
-	Input         string `short:"i" xor:"from" placeholder:"FILE" help:"The export (standard input by default, or -)."`
-	FromZookeeper string `xor:"from" placeholder:"SOURCE" help:"A ZooKeeper tree instead: a snapshot file, a data folder, or host:port[,host:port...][/path] of a live ensemble."`
-	LogDir        string `placeholder:"DIR" help:"With a ZooKeeper data folder: where its transaction logs are, if they are elsewhere (dataLogDir)."`
-	DropACLs      bool   `name:"drop-acls" help:"Import a ZooKeeper tree even if its ACLs say more than world:anyone:cdrwa; they are lost."`
-	Replace       bool   `help:"Give znodes that are there with other data that of the export; else they are kept."`
-	Parents       bool   `help:"Make the parents of PATH that are missing."`
-	DryRun        bool   `help:"Import nothing: print what would be made (+) and changed (~), and what is there and would be kept (=)."`
+	Path          string  `arg:"" help:"Where the first znode of the export comes to; all others come below it as they were below the first."`
+	Input         *string `short:"i" xor:"from" placeholder:"FILE" help:"The export (standard input by default, or -)."`
+	FromZookeeper *string `xor:"from" placeholder:"SOURCE" help:"A ZooKeeper tree instead: a snapshot file, a data folder, or host:port[,host:port...][/path] of a live ensemble."`
+	LogDir        string  `placeholder:"DIR" help:"With a ZooKeeper data folder: where its transaction logs are, if they are elsewhere (dataLogDir)."`
+	DropACLs      bool    `name:"drop-acls" help:"Import a ZooKeeper tree even if its ACLs say more than world:anyone:cdrwa; they are lost."`
+	Replace       bool    `help:"Give znodes that are there with other data that of the export; else they are kept."`
+	Parents       bool    `help:"Make the parents of PATH that are missing."`
+	DryRun        bool    `help:"Import nothing: print what would be made (+) and changed (~), and what is there and would be kept (=)."`
 }
 
 // Help is the end of the help text.
@@ -39,7 +40,12 @@ func (cmd *importCmd) Run(ctx context.Context, con *console) error {
 	if err := checkPath(cmd.Path); err != nil {
 		return err
 	}
-	if cmd.FromZookeeper == "" && (cmd.DropACLs || cmd.LogDir != "") {
+	for _, source := range []*string{cmd.Input, cmd.FromZookeeper} {
+		if source != nil && *source == "" { // of a variable that is not set: standard input is not what is meant
+			return usagef("--input and --from-zookeeper must not be empty")
+		}
+	}
+	if cmd.FromZookeeper == nil && (cmd.DropACLs || cmd.LogDir != "") {
 		return usagef("--drop-acls and --log-dir are for --from-zookeeper")
 	}
 	c, err := cmd.connect()
@@ -56,10 +62,10 @@ func (cmd *importCmd) Run(ctx context.Context, con *console) error {
 		if cmd.DryRun {
 			return cmd.compare(ctx, con, writer, open)
 		}
-		done, err = writer.LoadTree(ctx, cmd.Path, open, client.LoadOptions{Replace: cmd.Replace, Parents: cmd.Parents})
+		done, err = writer.LoadTree(ctx, cmd.Path, begun(open), client.LoadOptions{Replace: cmd.Replace, Parents: cmd.Parents})
 		return err
 	}
-	if cmd.FromZookeeper != "" {
+	if cmd.FromZookeeper != nil {
 		err = cmd.fromZookeeper(ctx, con, load)
 	} else {
 		err = load(cmd.open(con))
@@ -77,14 +83,34 @@ func (cmd *importCmd) Run(ctx context.Context, con *console) error {
 func (cmd *importCmd) open(con *console) func() (io.ReadCloser, error) {
 	used := false
 	return func() (io.ReadCloser, error) {
-		if cmd.Input != "" && cmd.Input != "-" {
-			return os.Open(cmd.Input)
+		if cmd.Input != nil && *cmd.Input != "-" {
+			return os.Open(*cmd.Input)
 		}
 		if used {
 			return nil, errors.New("standard input cannot be read twice")
 		}
 		used = true
 		return io.NopCloser(con.in), nil
+	}
+}
+
+// begun is open, but waits for the first byte, for however long it takes: a ZooKeeper tree is looked through before any of it comes,
+// and a member waits for a body that has begun only so long.
+func begun(open func() (io.ReadCloser, error)) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) {
+		from, err := open()
+		if err != nil {
+			return nil, err
+		}
+		r := bufio.NewReader(from)
+		if _, err := r.Peek(1); err != nil && err != io.EOF {
+			from.Close()
+			return nil, fmt.Errorf("reading what is to be loaded: %w", err)
+		}
+		return struct {
+			io.Reader
+			io.Closer
+		}{r, from}, nil
 	}
 }
 
@@ -104,7 +130,8 @@ func (cmd *importCmd) fromZookeeper(ctx context.Context, con *console, load func
 		r, w := io.Pipe()
 		ended := make(chan read, 1)
 		go func() {
-			report, err := zookeeper.Read(ctx, cmd.FromZookeeper, w, zookeeper.Options{DropACLs: cmd.DropACLs, Into: cmd.Path, LogDir: cmd.LogDir})
+			report, err := zookeeper.Read(ctx, *cmd.FromZookeeper, w, zookeeper.Options{
+				DropACLs: cmd.DropACLs, Into: cmd.Path, LogDir: cmd.LogDir, Timeout: cmd.Timeout})
 			w.CloseWithError(err)
 			ended <- read{report, err}
 		}()
@@ -193,16 +220,16 @@ func (cmd *importCmd) broken(con *console, err error) error {
 
 // compare is --dry-run.
 func (cmd *importCmd) compare(ctx context.Context, con *console, c *client.Client, open func() (io.ReadCloser, error)) error {
+	in, err := begun(open)() // first: nor does a member wait for whoever reads a tree
+	if err != nil {
+		return err
+	}
+	defer in.Close()
 	live, err := liveSide(ctx, c, cmd.Path, client.TreeQuery{WithData: true}, true)
 	if err != nil {
 		return err
 	}
 	defer live.close()
-	in, err := open()
-	if err != nil {
-		return err
-	}
-	defer in.Close()
 	export := &treeSide{name: "the export", next: client.NewTreeLines(in).Next}
 	var kept, skipped int64
 	export.leaves = func(n *client.TreeNode) bool {

@@ -8,7 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"holt/httpapi/client/clienttest"
 	"holt/raftfsm/znode"
@@ -141,6 +143,9 @@ func TestTreeVerbsThatFail(t *testing.T) {
 		{args: "import /new --from-zookeeper " + whole, exit: exitFailed, err: "ZooKeeper"},
 		{args: "import /new --dry-run -i " + unsorted, exit: exitFailed, out: `(?s).*`, err: "line 3: /a/b comes behind /a/c"},
 		{args: "import /new --dry-run -i " + empty, exit: exitUsage, err: "nothing in the export"},
+		{args: "import /new --input=", in: good, exit: exitUsage, err: "must not be empty", at: "/new=(none)"},
+		{args: "import /new --from-zookeeper=", in: good, exit: exitUsage, err: "must not be empty", at: "/new=(none)"},
+		{args: "import /new --from-zookeeper 127.0.0.1:1 --timeout 50ms", exit: exitFailed, err: "within 50ms"},
 		{args: "import /new -i -", in: good, out: "1 made.*\n", at: "/new=one"},
 		{args: "diff /app /none", exit: 2, err: "no_node"},
 		{args: "diff - -", exit: 2, err: "standard input"},
@@ -192,6 +197,39 @@ func TestAnExportThatIsCutOff(t *testing.T) {
 		_, said := ends(t, exitUnreachable, "", "export", "/app", "-o", file)
 		if _, err := os.Stat(file); !strings.Contains(said, "broken off behind line 1") || !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: said %q, the file: %v", name, said, err)
+		}
+	}
+}
+
+// unhurried is an input whose first bytes come when a member would have been asked long ago.
+type unhurried struct {
+	io.Reader
+	began bool
+	asked *atomic.Int64 // how often one was
+	early int64         // how often before the first bytes
+}
+
+func (u *unhurried) Read(p []byte) (int, error) {
+	if !u.began {
+		u.began = true
+		<-time.After(100 * time.Millisecond)
+		u.early = u.asked.Load()
+	}
+	return u.Reader.Read(p)
+}
+
+// Members wait so long for a line and no longer: they are not asked before there is one, however long it takes.
+func TestAnImportThatBeginsSlowly(t *testing.T) {
+	s := serve(t)
+	var asked atomic.Int64
+	s.Before(func(http.ResponseWriter, *http.Request) { asked.Add(1) })
+	for _, args := range [][]string{{"import", "/new", "--dry-run"}, {"import", "/new"}} {
+		asked.Store(0)
+		in := &unhurried{Reader: strings.NewReader(`{"path":"/a","mode":"persistent","data":""}` + "\n"), asked: &asked}
+		var out strings.Builder
+		exit := execute(t.Context(), &cli{}, args, &console{in: in, out: &out, err: io.Discard})
+		if exit != exitDone || !strings.Contains(out.String(), "1 made") || in.early != 0 || asked.Load() == 0 {
+			t.Errorf("%v: exit %d, %q; %d requests, %d of them before there was a line", args, exit, out.String(), asked.Load(), in.early)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package zookeeper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 
 const (
 	sessionTimeout = 30 * time.Second
-	// connectTime bounds how long it may take to be served by one of the servers.
+	// connectTime is what Options.Timeout is if it is 0.
 	connectTime = 30 * time.Second
 	// maxServers bounds the list of addresses.
 	maxServers = 64
@@ -61,7 +62,7 @@ func parseEnsemble(source string) (servers []string, root string, err error) {
 // readLive reads a subtree twice: first what everything is like, then the data. If nothing changed in between, the
 // second reading is the state at the time between the two.
 func readLive(ctx context.Context, servers []string, root string, w io.Writer, opt Options) (*Report, error) {
-	c, err := connect(ctx, servers)
+	c, err := connect(ctx, servers, cmp.Or(opt.Timeout, connectTime))
 	if err != nil {
 		return nil, err
 	}
@@ -121,13 +122,13 @@ type silent struct{}
 
 func (silent) Printf(string, ...any) {}
 
-// connect opens a session.
-func connect(ctx context.Context, servers []string) (*client, error) {
+// connect opens a session, within a time.
+func connect(ctx context.Context, servers []string, within time.Duration) (*client, error) {
 	conn, events, err := zk.Connect(servers, sessionTimeout, zk.WithLogger(silent{}), zk.WithLogInfo(false), zk.WithMaxBufferSize(maxAnswer))
 	if err != nil {
 		return nil, err
 	}
-	deadline := time.NewTimer(connectTime)
+	deadline := time.NewTimer(within)
 	defer deadline.Stop()
 	for {
 		select {
@@ -137,7 +138,8 @@ func connect(ctx context.Context, servers []string) (*client, error) {
 			}
 		case <-deadline.C:
 			conn.Close()
-			return nil, fmt.Errorf("no server of %s gives a session within %v", strings.Join(servers, ","), connectTime)
+			return nil, fmt.Errorf("no server of %s gives a session within %v: check that they are ZooKeeper's, and their client port",
+				strings.Join(servers, ","), within)
 		case <-ctx.Done():
 			conn.Close()
 			return nil, ctx.Err()

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"holt/raftfsm/znode"
 )
@@ -22,6 +23,8 @@ type Options struct {
 	// LogDir is the folder with the transaction logs, where they are kept apart from the snapshots (dataLogDir). Only
 	// for a data folder.
 	LogDir string
+	// Timeout bounds how long it may take to be served by one of the servers of a live ensemble; 30 s if 0.
+	Timeout time.Duration
 }
 
 // ACLError says that znodes have ACLs, which would be lost. Nothing was written.
