@@ -37,7 +37,8 @@ const (
 //
 // Where the connection breaks, or the member cannot go on, the Pipeline goes on with another member, from the first line without an
 // answer. Every line carries an idempotency key of its own (its own, if it has one), so nothing is done twice or out of order. It gives
-// up when no line was answered for the Client's timeout, or when nobody could know whether a line was done (of a Keyless Client).
+// up when no line was answered for the Client's timeout, when nobody could know whether a line was done (of a Keyless Client), or when
+// the members may have forgotten that it was: one is not sent again 5 min after it was sent first, however long its answer was not taken.
 //
 // Send and CloseSend are for one goroutine, Receive for another: whoever only sends will wait for ever. A Pipeline must be closed.
 type Pipeline struct {
@@ -47,21 +48,29 @@ type Pipeline struct {
 	cancel context.CancelFunc
 	keys   string // what the keys of this pipeline begin with, as it stands in JSON
 	number uint64 // of the line sent last; Send's alone
+	none   bool   // the member has carried out no line without an answer; run's alone
 
-	mu       sync.Mutex // guards what follows
-	queue    [][]byte   // lines without an answer, oldest first
-	bytes    int        // of them
-	first    uint64     // the number of the oldest, from 1
-	sent     int        // how many of them the connection has taken
-	doubtful int        // how many of them were sent to anybody, ever
-	closed   bool       // no more come
-	last     time.Time  // of the last progress: a line was answered, or the first was sent
-	err      error      // why it is over, before all is answered
+	mu       sync.Mutex   // guards what follows
+	queue    []unanswered // oldest first
+	bytes    int          // of them
+	first    uint64       // the number of the oldest, from 1
+	sent     int          // how many of them the connection has taken
+	doubtful int          // how many of them were sent to anybody, ever
+	older    int          // how many of these over a connection before this one
+	closed   bool         // no more come
+	last     time.Time    // of the last progress: a line was answered, or the first was sent
+	err      error        // why it is over, before all is answered
 
 	more    chan struct{} // there is something to send, or no more comes
 	room    chan struct{} // there is room in the queue
 	results chan PipelineResult
 	over    chan struct{} // closed with the end of the goroutine behind it
+}
+
+// unanswered is a line without an answer.
+type unanswered struct {
+	text []byte
+	sent time.Time // first, to anybody; zero before that
 }
 
 // PipelineResult is the answer to one line.
@@ -129,7 +138,7 @@ func (p *Pipeline) SendText(text []byte) error {
 			if len(p.queue) == 0 {
 				p.last = time.Now()
 			}
-			p.queue = append(p.queue, line)
+			p.queue = append(p.queue, unanswered{text: line})
 			p.bytes += len(line)
 			p.mu.Unlock()
 			signal(p.more)

@@ -19,6 +19,9 @@ import (
 // errFrozen is a member that takes lines and does not answer.
 var errFrozen = errors.New("it does not answer")
 
+// errForgotten is a line that was sent so long ago that the members may have forgotten what became of it.
+var errForgotten = errors.New("the line was sent too long ago to be sent again")
+
 // exchange is one connection, from the first line without an answer on. nil means that the member has answered all it was sent, or
 // ended for a reason that passes.
 func (p *Pipeline) exchange() error {
@@ -31,9 +34,11 @@ func (p *Pipeline) exchange() error {
 	at := int(c.preferred.Load()) % len(c.endpoints)
 	ctx, cut := context.WithCancelCause(p.ctx)
 	defer cut(nil)
+	p.none = false
 	p.mu.Lock()
-	p.sent = 0
+	p.sent, p.older = 0, p.doubtful
 	p.mu.Unlock()
+	defer p.settle() // behind the last line sent
 	body, out := io.Pipe()
 	var hands sync.WaitGroup
 	defer hands.Wait()
@@ -41,14 +46,20 @@ func (p *Pipeline) exchange() error {
 	defer cut(nil)
 	// A Transport waits for a body that it is reading, also when its request is cancelled.
 	defer context.AfterFunc(ctx, func() { body.CloseWithError(io.ErrClosedPipe) })()
-	hands.Go(func() { p.send(ctx, out) })
+	hands.Go(func() { p.send(ctx, out, cut) })
 	hands.Go(func() { p.watch(ctx, cut) })
 
 	err := p.ask(ctx, c.endpoints[at], body)
-	if frozen := context.Cause(ctx); err != nil && errors.Is(frozen, errFrozen) {
-		err = broken(p.q, c.endpoints[at], true, frozen)
+	cause := context.Cause(ctx)
+	if err != nil && errors.Is(cause, errFrozen) {
+		err = broken(p.q, c.endpoints[at], true, cause)
 	}
 	var failed *Error
+	if err != nil && errors.Is(cause, errForgotten) {
+		failed = broken(p.q, c.endpoints[at], true, cause)
+		failed.elsewhere = false
+		return failed
+	}
 	if errors.As(err, &failed) && failed.elsewhere && p.ctx.Err() == nil {
 		c.preferred.CompareAndSwap(int64(at), int64((at+1)%len(c.endpoints)))
 	}
@@ -71,18 +82,34 @@ func (p *Pipeline) ask(ctx context.Context, endpoint string, body io.Reader) err
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
+		p.none = isDial(err)
 		return p.elsewhere(endpoint, withoutURL(err))
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		said, _ := io.ReadAll(io.LimitReader(res.Body, maxProblem))
 		failed := refused(p.q, endpoint, res, said)
+		p.none = failed.Code() != Unexpected && !failed.maybeDone()
 		if !p.c.keyless {
 			failed.elsewhere = failed.elsewhere || res.StatusCode >= http.StatusInternalServerError
 		}
 		return failed
 	}
 	return p.receive(endpoint, res.Body)
+}
+
+// settle is behind a connection: of the lines that were sent over it and have no answer, all are in doubt, or none is. Those that were
+// sent over one before it are in any case.
+func (p *Pipeline) settle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.none {
+		return
+	}
+	for i := p.older; i < p.doubtful; i++ {
+		p.queue[i].sent = time.Time{}
+	}
+	p.doubtful = p.older
 }
 
 // elsewhere is a connection that broke: with keys, the lines can be sent again wherever they were.
@@ -93,19 +120,18 @@ func (p *Pipeline) elsewhere(endpoint string, cause error) *Error {
 }
 
 // send writes the lines of the queue that are not sent yet, as they come, and closes out behind the last.
-func (p *Pipeline) send(ctx context.Context, out *io.PipeWriter) {
+func (p *Pipeline) send(ctx context.Context, out *io.PipeWriter, cut context.CancelCauseFunc) {
 	var block []byte
 	for {
-		block = block[:0]
+		var forgotten bool
+		block, forgotten = p.block(block[:0])
 		p.mu.Lock()
-		for p.sent < len(p.queue) && (len(block) == 0 || len(block)+len(p.queue[p.sent]) <= pipelineBlock) {
-			block = append(block, p.queue[p.sent]...)
-			p.sent++
-		}
-		p.doubtful = max(p.doubtful, p.sent)
-		closed := p.closed
+		closed := p.closed && p.sent == len(p.queue)
 		p.mu.Unlock()
 		switch {
+		case forgotten:
+			cut(errForgotten)
+			return
 		case len(block) > 0:
 			if _, err := out.Write(block); err != nil {
 				return // whoever reads the answers knows why
@@ -124,6 +150,25 @@ func (p *Pipeline) send(ctx context.Context, out *io.PipeWriter) {
 			return
 		}
 	}
+}
+
+// block adds lines to b that are to be sent next, about as many as are sent together; forgotten is one that must not be any more.
+func (p *Pipeline) block(b []byte) (lines []byte, forgotten bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	for p.sent < len(p.queue) && (len(b) == 0 || len(b)+len(p.queue[p.sent].text) <= pipelineBlock) {
+		line := &p.queue[p.sent]
+		if line.sent.IsZero() {
+			line.sent = now
+		} else if now.Sub(line.sent) > maxRepeat {
+			return nil, true
+		}
+		b = append(b, line.text...)
+		p.sent++
+	}
+	p.doubtful = max(p.doubtful, p.sent)
+	return b, false
 }
 
 // watch cuts the connection off when there are lines to answer and no answer comes.
@@ -217,6 +262,10 @@ func (p *Pipeline) undecided(code Code) bool {
 		return !p.c.keyless
 	case NoLeader, Behind, Throttled, ShuttingDown:
 		return true
+	case DiskFull: // which is said of what would be done now: it may have been done before
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.older > 0
 	}
 	return false
 }
@@ -228,11 +277,11 @@ func (p *Pipeline) deliver(r PipelineResult) bool {
 		p.mu.Unlock()
 		return false
 	}
-	p.bytes -= len(p.queue[0])
-	p.queue[0] = nil
+	p.bytes -= len(p.queue[0].text)
+	p.queue[0] = unanswered{}
 	p.queue = p.queue[1:]
 	p.sent--
-	p.doubtful = max(p.doubtful-1, 0)
+	p.doubtful, p.older = max(p.doubtful-1, 0), max(p.older-1, 0)
 	p.first++
 	p.last = time.Now()
 	p.mu.Unlock()
@@ -273,10 +322,6 @@ func (p *Pipeline) stopped(endpoint string, text []byte) error {
 	}
 	e := &Error{Op: p.q.op(), Endpoint: endpoint, Problem: wire.Problem{Code: why.Code, Status: why.Status, Detail: why.Detail}}
 	e.elsewhere = p.undecided(Code(why.Code)) || why.Code == wire.BadArguments // it waited too long for a line
-	if why.Ended {
-		p.mu.Lock()
-		p.doubtful = 0 // what has no answer was not carried out
-		p.mu.Unlock()
-	}
+	p.none = why.Ended
 	return e
 }
