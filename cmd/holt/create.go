@@ -13,14 +13,14 @@ type createCmd struct {
 	clientFlags
 	sessionFlags
 	keyFlags
-	Path           string        `arg:"" help:"The znode; with --sequential what comes before the number, such as /queue/job-."`
-	Data           string        `arg:"" optional:"" help:"The data (none by default): the argument itself, - for standard input, @file for a file, @@x for @x."`
-	Sequential     bool          `help:"Let the server put a number behind the path, one higher each time."`
-	Ephemeral      bool          `xor:"mode" help:"A znode that goes with a session: that of --session, else one of its own."`
-	Mode           client.Mode   `xor:"mode" placeholder:"MODE" help:"persistent (by default); container: it goes by itself some time after its last child has gone; persistent_with_ttl: see --ttl."`
-	TTL            time.Duration `name:"ttl" placeholder:"TIME" help:"A znode that goes by itself once its data was not set for so long, if it has no children then (--mode persistent_with_ttl may be left out)."`
-	Parents        bool          `help:"Make missing parents, too, persistent ones."`
-	SessionTimeout time.Duration `placeholder:"TIME" help:"Of a session of its own: how long the znode outlives this command if it is killed (30s, if not given)."`
+	Path           string         `arg:"" help:"The znode; with --sequential what comes before the number, such as /queue/job-."`
+	Data           string         `arg:"" optional:"" help:"The data (none by default): the argument itself, - for standard input, @file for a file, @@x for @x."`
+	Sequential     bool           `help:"Let the server put a number behind the path, one higher each time."`
+	Ephemeral      bool           `xor:"mode" help:"A znode that goes with a session: that of --session, else one of its own."`
+	Mode           client.Mode    `xor:"mode" placeholder:"MODE" help:"persistent (by default); container: it goes by itself some time after its last child has gone; persistent_with_ttl: see --ttl."`
+	TTL            *time.Duration `name:"ttl" placeholder:"TIME" help:"A znode that goes by itself once its data was not set for so long, if it has no children then (--mode persistent_with_ttl may be left out)."`
+	Parents        bool           `help:"Make missing parents, too, persistent ones."`
+	SessionTimeout time.Duration  `placeholder:"TIME" help:"Of a session of its own: how long the znode outlives this command if it is killed (30s, if not given)."`
 }
 
 // Help is the end of the help text.
@@ -69,11 +69,11 @@ func (cmd *createCmd) check() error {
 		return usagef("--session-timeout is for --ephemeral without a session (--session, HOLT_SESSION)")
 	case cmd.IdempotencyKey != nil && own:
 		return usagef("--idempotency-key with --ephemeral needs a session (--session, HOLT_SESSION): one of this command's own is another each time")
-	case cmd.TTL < 0 || cmd.TTL%time.Millisecond != 0:
+	case cmd.TTL != nil && (*cmd.TTL <= 0 || *cmd.TTL%time.Millisecond != 0):
 		return usagef("--ttl is a time like 10m, in whole milliseconds")
-	case timed && cmd.TTL == 0:
+	case timed && cmd.TTL == nil:
 		return usagef("--mode persistent_with_ttl needs --ttl")
-	case cmd.TTL != 0 && (cmd.Ephemeral || cmd.Mode != "" && !timed):
+	case cmd.TTL != nil && (cmd.Ephemeral || cmd.Mode != "" && !timed):
 		return usagef("--ttl is for --mode persistent_with_ttl")
 	case cmd.Sequential && cmd.Mode == client.Container:
 		return usagef("there is no sequential container")
@@ -83,7 +83,11 @@ func (cmd *createCmd) check() error {
 
 // create makes the znode by c and prints its path.
 func (cmd *createCmd) create(ctx context.Context, c *client.Client, con *console, data []byte) error {
-	w, err := c.CreateAs(ctx, cmd.Path, data, client.Making{Mode: cmd.mode(), TTL: cmd.TTL, Parents: cmd.Parents})
+	how := client.Making{Mode: cmd.mode(), Parents: cmd.Parents}
+	if cmd.TTL != nil {
+		how.TTL = *cmd.TTL
+	}
+	w, err := c.CreateAs(ctx, cmd.Path, data, how)
 	switch {
 	case err != nil:
 		return err
@@ -104,9 +108,9 @@ func (cmd *createCmd) mode() client.Mode {
 		return client.EphemeralSequential
 	case cmd.Ephemeral:
 		return client.Ephemeral
-	case cmd.TTL != 0 && cmd.Sequential:
+	case cmd.TTL != nil && cmd.Sequential:
 		return client.PersistentSequentialWithTTL
-	case cmd.TTL != 0:
+	case cmd.TTL != nil:
 		return client.PersistentWithTTL
 	case cmd.Mode == client.Container:
 		return client.Container

@@ -154,6 +154,7 @@ func TestCreate(t *testing.T) {
 		{args: "create /new --mode=persistent --ttl=1m", exit: exitUsage, err: "--ttl", at: "/new=(none)"},
 		{args: "create /new --mode persistent_with_ttl", exit: exitUsage, err: "--ttl", at: "/new=(none)"},
 		{args: "create /new --ttl=-1s", exit: exitUsage, err: "--ttl", at: "/new=(none)"},
+		{args: "create /new --ttl 0s", exit: exitUsage, err: "--ttl", at: "/new=(none)"},
 		{args: "create /new --ttl 1us", exit: exitUsage, err: "--ttl", at: "/new=(none)"},
 		{args: "create /new --ephemeral --ttl 1m", exit: exitUsage, err: "--ttl", at: "/new=(none)"},
 		{args: "create /new --mode ephemeral", exit: exitUsage, err: "--mode", at: "/new=(none)"},
