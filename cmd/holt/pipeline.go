@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,7 @@ import (
 type pipelineCmd struct {
 	clientFlags
 	sessionFlags
-	IdempotencyKey *string `placeholder:"KEY" help:"A name for all the lines: the same lines sent again under it within 10 minutes are done once. (By default a random one, for the repetitions of this command.)"`
+	IdempotencyKey *string `placeholder:"KEY" help:"A name for all the lines, such as the one that a message about an unknown outcome gives: the same lines sent again under it within 10 minutes are done once. (By default a random one, for the repetitions of this command.)"`
 	Keyless        bool    `help:"Without keys: cheaper, but lines are sent once, and an answer that is lost leaves the outcome unknown."`
 }
 
@@ -66,16 +67,21 @@ func (cmd *pipelineCmd) client(c *client.Client) (*client.Client, error) {
 	case cmd.Keyless:
 		return c.Keyless(), nil
 	}
+	if cmd.IdempotencyKey == nil {
+		key := rand.Text() // which can be told, where an outcome stays unknown
+		cmd.IdempotencyKey = &key
+	}
 	flag := keyFlags{cmd.IdempotencyKey}
 	return flag.keyed(c)
 }
 
 // advise adds to an unknown outcome what to do.
 func (cmd *pipelineCmd) advise(err error) error {
-	if cmd.IdempotencyKey == nil || !errors.Is(err, client.OutcomeUnknown) {
+	if cmd.Keyless || !errors.Is(err, client.OutcomeUnknown) {
 		return err
 	}
-	return advised{err, "run the same again with the same lines: those that were done are not done again", *cmd.IdempotencyKey}
+	return advised{err, "run the same again with the same lines and --idempotency-key " + *cmd.IdempotencyKey +
+		": those that were done are not done again", *cmd.IdempotencyKey}
 }
 
 // maxLine bounds a line of the input, in bytes. Servers take as much.

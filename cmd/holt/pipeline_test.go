@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"holt/httpapi/apitest"
+	"holt/raftfsm/command"
 	"holt/raftfsm/znode"
 )
 
@@ -105,5 +107,26 @@ func TestPipelineVerbWhoseConnectionBreaks(t *testing.T) {
 	exit, _, err := holt(ctx, `{"op":"create","path":"/q"}`, "pipeline", "--timeout", "100ms", "--idempotency-key", "mine")
 	if exit != exitUnknown || !strings.Contains(err, "run the same again") {
 		t.Errorf("exit %d: %s", exit, err)
+	}
+}
+
+// The message about an unknown outcome has a key, also where none was given, and under it the lines are done once.
+func TestPipelineVerbThatMustBeRunAgain(t *testing.T) {
+	s := serve(t)
+	s.Node.Fail(apitest.Faults{Swallow: command.ErrUnknown})
+	lines := strings.Repeat(`{"op":"create","path":"/n-","mode":"persistent_sequential"}`+"\n", 3)
+	exit, _, err := holt(t.Context(), lines, "pipeline", "--timeout", "100ms")
+	key := regexp.MustCompile(` --idempotency-key (\S+): those that were done are not done again\n$`).FindStringSubmatch(err)
+	if exit != exitUnknown || key == nil {
+		t.Fatalf("exit %d: %s", exit, err)
+	}
+	s.Node.Fail(apitest.Faults{})
+	for range 2 {
+		if exit, out, err := holt(t.Context(), lines, "pipeline", "--idempotency-key", key[1]); exit != exitDone || !strings.Contains(out, "/n-0000000003") {
+			t.Errorf("exit %d: %s %s", exit, out, err)
+		}
+	}
+	if n := s.State().Tree.Get(znode.MustPath("/")).NumChildren(); n != 4 {
+		t.Errorf("%d children, want /app and three", n)
 	}
 }
