@@ -60,7 +60,7 @@ type drawer struct {
 
 func drawCourse(t *rapid.T) (c course) {
 	d := &drawer{T: t, machine: znode.NewMachine(), now: 1, pastOf: make(map[string]bool)}
-	for range d.below(4) + 1 {
+	for range d.below(3) + 1 {
 		c = append(c, d.leg())
 	}
 	return c
@@ -81,7 +81,7 @@ func (d *drawer) leg() (l leg) {
 	if len(d.ids) > 0 && !d.one(3) {
 		l.holder = pick(d, d.ids...)
 	}
-	for range d.below(8) + 1 {
+	for range d.below(pick(d, 8, 8, 8, 8, 30, 8)) + 1 {
 		l.tries = append(l.tries, d.try(l.holder))
 	}
 	if !d.one(5) {
@@ -159,6 +159,7 @@ func (d *drawer) try(holder string) (y try) {
 // ops draws ops of which most, for what comes before them, can be carried out.
 func (d *drawer) ops(holder string, most int) (ops []wire.Op) {
 	meant := znode.Txn{Session: keyFor(holder)}
+	over := holder != "" && d.machine.State().Sessions.ByKey(*meant.Session) == nil // then it is all the same
 	for range d.below(most) + 1 {
 		scratch := znode.FromState(d.machine.State())
 		scratch.Advance(d.now, 1)
@@ -175,7 +176,7 @@ func (d *drawer) ops(holder string, most int) (ops []wire.Op) {
 				meant.Ops = append(slices.Clip(before), meantBy(&op))
 				bad = again.Apply(&meant).Code != znode.OK
 			}
-			if meant.Ops = before; bad && !d.one(5) {
+			if meant.Ops = before; bad && !over && !d.one(5) {
 				continue
 			}
 			if ops = append(ops, op); !badOp(&op, holder) {
@@ -185,7 +186,7 @@ func (d *drawer) ops(holder string, most int) (ops []wire.Op) {
 		}
 	}
 	for n := range d.machine.State().Tree.Subtree(znode.Root) {
-		if get := (wire.Op{Op: "get", Path: n.Path().String()}); len(n.Data()) == len(large) && d.one(2) {
+		if get := (wire.Op{Op: "get", Path: n.Path().String()}); len(n.Data()) == len(large) && d.one(6) {
 			ops = append(ops, get, get, get)
 			break
 		}
@@ -262,7 +263,7 @@ func (d *drawer) create(o *wire.Op, holder string) {
 var large = strings.Repeat("large ", 5_000)
 
 func (d *drawer) data(o *wire.Op) string {
-	data := pick(d, "", "x", "y", "<\"\\\n\x01é😀>", "\xff\x00", "\n\n", large, "z")
+	data := pick(d, "", "x", "y", "<\"\\\n\x01é😀>", "\xff\x00", "\n\n", "z", "{}", "\t", large)
 	if !utf8.ValidString(data) || d.one(4) {
 		o.Encoding = wire.Base64
 		return base64.StdEncoding.EncodeToString([]byte(data))
