@@ -119,7 +119,7 @@ func (x *exchange) keepaliveIDs() (ids []string, list bool, err error) {
 		lines = !strings.HasPrefix(strings.TrimLeft(body, " \t\r\n"), "[")
 	}
 	if !lines {
-		if err := decodeJSON(body, &ids); err != nil {
+		if err := wire.Decode(body, &ids); err != nil {
 			return nil, true, badArguments("the body is not a JSON list of ids: " + err.Error())
 		}
 		return ids, true, tooManyIDs(len(ids))
@@ -131,7 +131,7 @@ func (x *exchange) keepaliveIDs() (ids []string, list bool, err error) {
 			continue
 		}
 		var id string
-		if err := decodeJSON(line, &id); err != nil {
+		if err := wire.Decode(line, &id); err != nil {
 			return nil, false, badArguments("line " + strconv.Itoa(number) + " is not an id as a JSON string: " + err.Error())
 		}
 		ids = append(ids, id)

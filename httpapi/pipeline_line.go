@@ -17,7 +17,7 @@ func (x *exchange) parseLine(l *pipeLine, text string) {
 	var line wire.PipelineLine
 	if !scanLine(text, &line) {
 		line = wire.PipelineLine{}
-		if err := decodeJSON(text, &line); err != nil {
+		if err := wire.Decode(text, &line); err != nil {
 			l.id = findID(text)
 			l.refused = badArguments("the line is not the JSON that belongs here: " + err.Error())
 			return
@@ -103,7 +103,7 @@ func findID(text string) string {
 		if next == "" || next[0] != ',' && next[0] != '}' {
 			return "" // it may be half of what was meant
 		}
-		if checkID(value) != "" || string(value) == "null" || !utf8.Valid(value) || checkSurrogates(string(value)) != nil {
+		if checkID(value) != "" || string(value) == "null" || !utf8.Valid(value) || wire.CheckSurrogates(string(value)) != nil {
 			return ""
 		}
 		return string(value)

@@ -9,7 +9,7 @@ import (
 )
 
 // scanLine reads the lines that nearly all are: an object of known fields, each at most once, without escapes by number. It says no
-// to every other, which decodeJSON must look at, and gives what decodeJSON would give where it says yes: a fuzzer holds that. It is
+// to every other, which wire.Decode must look at, and gives what wire.Decode would give where it says yes: a fuzzer holds that. It is
 // twenty times as fast, and what it gives are parts of the line.
 func scanLine(text string, line *wire.PipelineLine) bool {
 	s := scanner{s: text}

@@ -111,7 +111,7 @@ var quick = []string{
 	`{"op":"set","path":"/a","data":"","version":-1}`,
 }
 
-// slow are lines that scanLine must leave to decodeJSON.
+// slow are lines that scanLine must leave to wire.Decode.
 var slow = []string{
 	``, `{`, `{}}`, `[]`, `null`, `{"id":null}`, `{"id":1.5}`, `{"id":1e3}`, `{"id":01}`, `{"id":-}`, `{"id":-0}`, `{"op":"a","op":"a"}`, `{"id":1,"id":1}`,
 	`{"txn":[{"op":"a","op":"a"}]}`, `{"txn":[{}],"txn":[]}`, `{"Op":"a"}`, `{"acl":[]}`, `{"data":"\u0041"}`, `{"data":"\x"}`, "{\"data\":\"\x01\"}", "{\"data\":\"\xff\"}",
@@ -123,7 +123,7 @@ func TestScanLine(t *testing.T) {
 	for _, text := range quick {
 		var line wire.PipelineLine
 		if !scanLine(text, &line) {
-			t.Errorf("%s is left to decodeJSON", text)
+			t.Errorf("%s is left to wire.Decode", text)
 		}
 		agrees(t, text)
 	}
@@ -135,14 +135,14 @@ func TestScanLine(t *testing.T) {
 	}
 }
 
-// agrees holds scanLine to decodeJSON: what it takes is what that gives.
+// agrees holds scanLine to wire.Decode: what it takes is what that gives.
 func agrees(t *testing.T, text string) {
 	t.Helper()
 	var fast, strict wire.PipelineLine
 	if !scanLine(text, &fast) {
 		return
 	}
-	if err := decodeJSON(text, &strict); err != nil {
+	if err := wire.Decode(text, &strict); err != nil {
 		t.Fatalf("%q is refused (%v), and read as %+v", text, err, fast)
 	}
 	if !reflect.DeepEqual(fast, strict) {
@@ -170,7 +170,7 @@ func FuzzFindID(f *testing.F) {
 		var echo struct {
 			ID any `json:"id"`
 		}
-		if err := decodeJSON(`{"id":`+id+`}`, &echo); err != nil || len(id) > MaxPipelineIDBytes {
+		if err := wire.Decode(`{"id":`+id+`}`, &echo); err != nil || len(id) > MaxPipelineIDBytes {
 			t.Fatalf("%q has the id %q: %v", text, id, err)
 		}
 	})
@@ -181,7 +181,7 @@ func BenchmarkParseLine(b *testing.B) {
 	x := &exchange{api: &API{cfg: Config{MaxDataBytes: 1 << 20}}}
 	for name, parse := range map[string]func(*wire.PipelineLine) bool{
 		"scan":   func(l *wire.PipelineLine) bool { return scanLine(text, l) },
-		"decode": func(l *wire.PipelineLine) bool { return decodeJSON(text, l) == nil },
+		"decode": func(l *wire.PipelineLine) bool { return wire.Decode(text, l) == nil },
 		"txn": func(*wire.PipelineLine) bool {
 			var l pipeLine
 			x.parseLine(&l, text)

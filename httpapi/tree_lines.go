@@ -125,7 +125,7 @@ func (a *API) parseTreeLine(text string) (l treeLine, err error) {
 	}
 	if !scanTreeLine(text, &in.TreeLine) {
 		in.TreeLine = wire.TreeLine{}
-		if err := decodeJSON(text, &in); err != nil {
+		if err := wire.Decode(text, &in); err != nil {
 			return l, badArguments("it is not the JSON that belongs here: " + err.Error())
 		}
 	}

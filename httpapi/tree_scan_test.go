@@ -32,7 +32,7 @@ func FuzzTreeLine(f *testing.F) {
 		if !scanTreeLine(text, &fast) {
 			return
 		}
-		if err := decodeJSON(text, &strict); err != nil {
+		if err := wire.Decode(text, &strict); err != nil {
 			t.Fatalf("%q is taken, and is %v", text, err)
 		}
 		strict.Stat = nil

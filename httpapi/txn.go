@@ -69,7 +69,7 @@ func (x *exchange) decode(v any, limit int) error {
 	if err != nil {
 		return err
 	}
-	if err := decodeJSON(body, v); err != nil {
+	if err := wire.Decode(body, v); err != nil {
 		return badArguments("the body is not the JSON that belongs here: " + err.Error())
 	}
 	return nil

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -96,20 +95,15 @@ func (cmd *txnCmd) client(c *client.Client) (*client.Client, error) {
 	return cmd.keyed(c)
 }
 
-// parseOps reads a list of ops, or an object with one. What it does not know is an error: it would not be done.
+// parseOps reads a list of ops, or an object with one, as strictly as the server: what is dropped here it could not refuse.
 func parseOps(text []byte) ([]wire.Op, error) {
 	var txn wire.Txn
 	var into any = &txn
 	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) {
 		into = &txn.Ops
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
+	if err := wire.Decode(string(text), into); err != nil {
 		return nil, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows it")
 	}
 	return txn.Ops, nil
 }

@@ -1,5 +1,6 @@
 // Package wire is the JSON of holt's HTTP interface: what requests and answers look like, and the closed set of error
 // codes. It is the only place with JSON tags, shared by the server and the Go client. Every field is always present.
+// Decode reads it strictly: what it does not know it refuses.
 package wire
 
 import "encoding/json"

@@ -1,19 +1,20 @@
-package httpapi
+package wire
 
 import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// decodeJSON reads one JSON value, all of body, into v. Unlike encoding/json it lets nothing pass in silence: not a field
+// Decode reads one JSON value, all of body, into v. Unlike encoding/json it lets nothing pass in silence: not a field
 // that v does not have, one that is there twice or in other letters, nor null, which would turn a version that a client
 // failed to fill in into none, nor text that is no Unicode, of which encoding/json would store something else than was
-// sent. Errors are for the client.
-func decodeJSON(body string, v any) error {
+// sent. Errors are for whoever wrote the JSON.
+func Decode(body string, v any) error {
 	if !utf8.ValidString(body) {
 		return errors.New("it is not valid UTF-8")
 	}
@@ -24,21 +25,36 @@ func decodeJSON(body string, v any) error {
 			return errors.New("it is empty")
 		}
 		if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) {
-			return errors.New(strings.TrimSpace(wrong.Field + " cannot be " + wrong.Value))
+			return errors.New(strings.TrimSpace(fieldOf(wrong) + " cannot be " + wrong.Value))
 		}
-		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+		return errors.New(short(strings.TrimPrefix(err.Error(), "json: ")))
 	}
 	if strings.TrimLeft(body[d.InputOffset():], " \t\r\n") != "" {
 		return errors.New("something follows it")
 	}
-	if err := checkSurrogates(body); err != nil {
+	if err := CheckSurrogates(body); err != nil {
 		return err
 	}
 	return checkNames(json.NewDecoder(strings.NewReader(body)))
 }
 
-// checkSurrogates refuses halves of surrogate pairs. In valid JSON a backslash always begins an escape.
-func checkSurrogates(s string) error {
+// fieldOf is where in the JSON something is of a wrong type. encoding/json names structs that are embedded, too.
+func fieldOf(wrong *json.UnmarshalTypeError) string {
+	names := strings.Split(wrong.Field, ".")
+	return strings.Join(slices.DeleteFunc(names, func(name string) bool { return name != strings.ToLower(name) }), ".")
+}
+
+// short is text fit for a message, whatever is quoted in it.
+func short(s string) string {
+	const enough = 200
+	if len(s) > enough {
+		s = strings.ToValidUTF8(s[:enough], "") + "…"
+	}
+	return s
+}
+
+// CheckSurrogates refuses halves of surrogate pairs. In valid JSON a backslash always begins an escape.
+func CheckSurrogates(s string) error {
 	for i := strings.IndexByte(s, '\\'); i >= 0 && i < len(s); {
 		high, ok := escapedUnit(s[i:])
 		switch {
@@ -100,10 +116,10 @@ func checkNames(d *json.Decoder) error {
 			if isName {
 				seen := objects[len(objects)-1]
 				if t != strings.ToLower(t) {
-					return errors.New("unknown field " + quoted(t))
+					return errors.New(short("unknown field " + strconv.Quote(t)))
 				}
 				if seen[t] {
-					return errors.New("field " + quoted(t) + " is there twice")
+					return errors.New(short("field "+strconv.Quote(t)) + " is there twice")
 				}
 				seen[t] = true
 				isName = false
