@@ -66,9 +66,10 @@ func drawCourse(t *rapid.T) (c course) {
 	return c
 }
 
+// below is a number from 0, under n.
 func (d *drawer) below(n int) int { return rapid.IntRange(0, n-1).Draw(d.T, "n") }
 
-// one in n.
+// one says yes once in n times, or more seldom.
 func (d *drawer) one(n int) bool { return d.below(n) == n-1 }
 
 func pick[T any](d *drawer, of ...T) T { return of[d.below(len(of))] }
