@@ -67,8 +67,12 @@ func ownSessionOver(txn *znode.Txn, res *znode.Result) bool {
 	if txn.Session == nil || res.Code != znode.SessionExpired || res.Failed != 0 {
 		return false
 	}
-	// What it asks about is at the root, so to speak; a transaction that is refused as a whole is refused where its first op is.
-	return txn.Ops[0].Kind != znode.CheckSession || res.Ops[0].Path != znode.Root
+	if !res.Replayed {
+		return res.Session == nil
+	}
+	// That is not kept. A check of the transaction's own session names none, and one of another is not told from it.
+	op := &txn.Ops[0]
+	return op.Kind != znode.CheckSession || op.Session.Owner == 0
 }
 
 // lives holds the request to its session being alive in s, the state it is answered from. It is renewed, unless it has
