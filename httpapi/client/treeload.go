@@ -81,12 +81,13 @@ func (l *treeLoading) run(ctx context.Context) (*answer, error) {
 	}()
 	first := int(l.preferred.Load())
 	var last *Error
+	past := past{q: l.q}
 	for try := 0; ; try++ {
 		if l.ready == nil {
 			body, err := l.open()
 			switch {
 			case err != nil && last != nil:
-				return nil, last // which cannot be tried again
+				return nil, past.outcome(last) // which cannot be tried again
 			case err != nil:
 				return nil, err
 			}
@@ -102,15 +103,16 @@ func (l *treeLoading) run(ctx context.Context) (*answer, error) {
 			return nil, err // of what is to be loaded
 		}
 		last.Key = l.q.shownKey()
+		past.note(last, 0)
 		if done := last.Problem.Loaded; done != nil && done.Lines > l.lines {
 			l.lines, l.moved = done.Lines, time.Now()
 		}
 		if !last.elsewhere || ctx.Err() != nil || time.Since(l.moved) > l.timeout {
-			return nil, last
+			return nil, past.outcome(last)
 		}
 		l.log.Debug("going on to another member", "endpoint", last.Endpoint, "code", string(last.Code()), "err", last.Cause)
 		if (try+1)%len(l.endpoints) == 0 && !pause(ctx, try/len(l.endpoints), last.retryAfter) {
-			return nil, last
+			return nil, past.outcome(last)
 		}
 	}
 }
