@@ -135,7 +135,7 @@ func refusal(res *znode.Result) *problem {
 	case znode.QuotaExceeded: // of a create; who asks for something else says so
 		p.Detail = "the session has as many ephemerals as it can: session_ephemerals in /v1/limits"
 	case znode.IdempotencyMismatch:
-		p.Detail = "the key was used for another request: what that ended with is not the answer to this one"
+		p.Detail = "the key was used for another request: what that ended with is not the answer to this one; take another key for this one"
 	case znode.BadArguments:
 		p.Detail = "that cannot be done to " + path
 	default:
@@ -199,7 +199,11 @@ func problemOf(err error) (p *problem, unforeseen bool) {
 	}
 	for _, o := range outcomes {
 		if errors.Is(err, o.err) {
-			return refuse(o.code, o.err.Error()), false
+			p := refuse(o.code, o.err.Error())
+			if o.code == wire.OutcomeUnknown {
+				p.Detail += ": sent again under the same idempotency key it is done once, and what became of it is told; without a key, read before you repeat it"
+			}
+			return p, false
 		}
 	}
 	return refuse(wire.Internal, ""), true

@@ -26,6 +26,8 @@ func (x *exchange) readKey() error {
 	switch {
 	case !ok:
 		return nil
+	case x.at.duplex:
+		return badArguments("a pipeline has no Idempotency-Key: each of its lines may have an idempotency_key")
 	case !x.at.keyed:
 		return badArguments("Idempotency-Key has no meaning for " + x.r.Method + " here")
 	case len(values) > 1:

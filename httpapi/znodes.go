@@ -251,6 +251,8 @@ func failedPrecondition(res *znode.Result, path znode.Path, pre precondition) *p
 		p.Status = http.StatusPreconditionFailed
 	case op.Code == znode.NodeExists && pre.absent:
 		p.Status = http.StatusPreconditionFailed
+	case op.Code == znode.IdempotencyMismatch:
+		p.about(path) // and not about its parent, whose check is the first op
 	}
 	return p
 }

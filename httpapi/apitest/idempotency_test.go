@@ -150,7 +150,7 @@ func TestAKeyIsForOneRequest(t *testing.T) {
 	} {
 		a := s.do(request)
 		p := a.fails(422, wire.IdempotencyMismatch)
-		if p.Retryable || p.Failed != nil || strings.Contains(request, "/v1/sessions") != (p.Path == "") {
+		if p.Retryable || p.Failed != nil || strings.Contains(request, "/v1/sessions") != (p.Path == "") || p.Path == "/" {
 			t.Errorf("%s: the problem is %+v", request, p)
 		}
 		a.has("Idempotent-Replayed", "")
@@ -264,6 +264,9 @@ func TestKeysWhereThereIsNothingToKeep(t *testing.T) {
 	s := start(t)
 	o := s.open()
 	before := s.bytes()
+	if p := s.do(keyed("POST /v1/pipeline\n\n{}", "k")).fails(400, wire.BadArguments); !strings.Contains(p.Detail, "each of its lines") {
+		t.Errorf("a pipeline: %q", p.Detail)
+	}
 	for _, request := range []string{
 		"GET /v1/znodes", "HEAD /v1/znodes", "GET /v1/children", "GET /v1/sessions", "GET /v1/sessions/" + o.ID, "GET /v1/cluster",
 		"GET /v1/limits", "GET /v1/watches", "GET /v1/watch", "POST /v1/sync", "POST /v1/sessions/" + o.ID + "/keepalive",
