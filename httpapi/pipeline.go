@@ -19,7 +19,7 @@ import (
 // Limits of a pipeline.
 const (
 	// MaxPipelines bounds the pipelines at once. Each holds up to four batches and a line, which is what its memory comes to.
-	MaxPipelines = 256
+	MaxPipelines = 128
 	// MaxPipelineLineBytes bounds one line, as the body of POST /v1/txn is. What is longer is refused, and read over.
 	MaxPipelineLineBytes = MaxTxnBodyBytes
 	// MaxPipelineSkipBytes is how much of a line that is too long is read over at most; then the pipeline ends.

@@ -31,6 +31,8 @@ type batch struct {
 }
 
 const (
+	// softBatchBytes is where a batch takes no further line; one alone may be larger.
+	softBatchBytes = 1 << 20
 	// maxBatchWork bounds what all members do in one step for a batch, in znodes deleted recursively: of those that take longest, and
 	// are taken back because of a later op, 10,000 were measured to take 65 ms. Without it, 256 lines could stop all writes for a
 	// quarter of a minute.
@@ -60,7 +62,7 @@ func workOf(t *znode.Txn) int {
 // add puts a line behind the others, and says whether there was room. In an empty batch there always is.
 func (b *batch) add(l *pipeLine) bool {
 	work := workOf(&l.txn)
-	full := len(b.lines) == maxBatchLines || b.bytes+l.bytes > MaxPipelineLineBytes || b.work+work > maxBatchWork ||
+	full := len(b.lines) == maxBatchLines || b.bytes+l.bytes > softBatchBytes || b.work+work > maxBatchWork ||
 		len(b.txns) == command.MaxBatchTxns || len(b.ops)+len(l.txn.Ops) > command.MaxBatchOps || b.data+l.data > znode.MaxTxnBytes
 	if full && len(b.lines) > 0 {
 		return false
