@@ -169,6 +169,9 @@ func (a *API) refused(txn *znode.Txn, res *znode.Result) *problem {
 		}
 		p.Limit = &limit
 		p.Detail = "the transaction reads more than " + strconv.FormatInt(limit, 10) + " bytes of data and names"
+		if txn.Once != nil {
+			p.Detail += ", which are kept with its outcome; without an idempotency key it may read " + strconv.Itoa(znode.MaxReadBytes)
+		}
 		return p
 	}
 	return refusal(res)

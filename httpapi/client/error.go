@@ -132,6 +132,9 @@ func refused(q *call, endpoint string, res *http.Response, body []byte) *Error {
 			Detail: fmt.Sprintf("status %d without a problem of holt's", res.StatusCode)}
 		if code, ok := headCodes[res.StatusCode]; ok && q.method == http.MethodHead {
 			e.Problem.Code, e.Problem.Detail = code, ""
+			if code == wire.NoNode {
+				e.Problem.Detail = "there is no znode at " + q.path // as the server would say
+			}
 		}
 	}
 	e.Problem.Status = res.StatusCode
