@@ -252,7 +252,7 @@ func failedPrecondition(res *znode.Result, path znode.Path, pre precondition) *p
 	case op.Code == znode.NodeExists && pre.absent:
 		p.Status = http.StatusPreconditionFailed
 	case op.Code == znode.IdempotencyMismatch:
-		p.about(path) // and not about its parent, whose check is the first op
+		p.Path = path.String() // and not its parent, whose check is the first op
 	}
 	return p
 }
