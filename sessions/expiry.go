@@ -113,7 +113,7 @@ func (t *tracker) choose(o *office, now time.Duration) []*lease {
 func (t *tracker) propose(o *office, l *lease) {
 	ctx, cancel := context.WithTimeout(o.ctx, proposeTimeout)
 	defer cancel()
-	r, err := t.member.Propose(ctx, &znode.Txn{Ops: []znode.Op{l.end}})
+	r, err := t.member.Propose(ctx, &znode.Txn{Ops: []znode.Op{*l.end}})
 	if err != nil {
 		t.log.Debug("the end of a session was not carried out", "session", l.end.Session.Owner, "term", o.term, "error", err)
 	}
@@ -173,7 +173,7 @@ func notDone(err error) bool {
 func (o *office) doom(ends map[znode.SessionKey]znode.Op, now time.Duration) {
 	for k, end := range ends {
 		if l := o.table.leases[k]; l != nil && l.session.Used <= end.Session.Used {
-			l.standing, l.end = unsure, end
+			l.standing, l.end = unsure, &end
 			o.table.stale++
 			o.again = append(o.again, retry{l, now})
 		}

@@ -11,7 +11,7 @@ import (
 // lease is what the leader remembers of a live session.
 type lease struct {
 	session  *znode.Session // shared with the state
-	end      znode.Op       // of one that is not held: its end, as it was judged
+	end      *znode.Op      // of one that is not held: its end, as it was judged
 	renewed  time.Duration  // when, by the tracker's clock
 	standing standing
 }
@@ -170,7 +170,8 @@ func (t *table) take(batch []*lease, now time.Duration, term uint64, steps int) 
 		}
 		if l := t.first(now); l != nil {
 			l.standing = closing
-			l.end = znode.ExpireSessionOp(l.session.Owner, l.session.Used, term)
+			end := znode.ExpireSessionOp(l.session.Owner, l.session.Used, term)
+			l.end = &end
 			t.pop()
 			batch = append(batch, l)
 		}

@@ -115,7 +115,7 @@ func TestClosedSessionsLeaveNothing(t *testing.T) {
 }
 
 // bytesPerLease bounds the memory of one session on the leader, beside the state.
-const bytesPerLease = 200
+const bytesPerLease = 128
 
 func TestMemoryOfALease(t *testing.T) {
 	const n = 100_000

@@ -185,7 +185,7 @@ func (t *tracker) disarm() {
 	t.last, t.doomed = o.term, make(map[znode.SessionKey]znode.Op)
 	for key, l := range o.table.leases { // nobody else looks at it any more
 		if l.standing != held {
-			t.doomed[key] = l.end
+			t.doomed[key] = *l.end
 		}
 	}
 	t.log.Info("no longer keeping the leases", "term", o.term)
