@@ -80,15 +80,17 @@ func TestPipelineEndsWhereNothingCanBeDone(t *testing.T) {
 			s.Fail(Faults{Propose: tt.err})
 			before := s.Asked()
 			_, lines := s.run("[\n" + set(2) + set(3))
-			if len(lines) != 4 || lines[0].Code != wire.BadArguments {
+			// The third line may come too late to be in the same batch.
+			last := len(lines) - 1
+			if last < 2 || last > 3 || lines[0].Code != wire.BadArguments {
 				t.Fatalf("%+v", lines)
 			}
-			for _, l := range lines[1:3] {
+			for _, l := range lines[1:last] {
 				if l.Code != tt.code || l.Status < 400 || l.Retryable != (tt.passes || tt.code == wire.ShuttingDown) {
 					t.Errorf("%s", l.raw)
 				}
 			}
-			lines[3].isEnd(t, 3, tt.code)
+			lines[last].isEnd(t, uint64(last), tt.code)
 			if again := s.Asked()-before > 1; again != tt.passes {
 				t.Errorf("it was asked %d times", s.Asked()-before)
 			}
