@@ -109,7 +109,11 @@ func appendEnd(b []byte, end *problem, answered uint64) []byte {
 	b = append(b, `","status":`...)
 	b = strconv.AppendInt(b, int64(end.Status), 10)
 	b = append(b, `,"detail":`...)
-	b = appendString(b, end.Detail+"; every line up to "+strconv.FormatUint(answered, 10)+
+	why := end.Detail
+	if why == "" {
+		why = kinds[end.Code].title
+	}
+	b = appendString(b, why+"; every line up to "+strconv.FormatUint(answered, 10)+
 		" has its answer above, and none behind it was carried out")
 	return append(b, '}', '\n')
 }

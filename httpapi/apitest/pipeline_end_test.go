@@ -91,6 +91,9 @@ func TestPipelineEndsWhereNothingCanBeDone(t *testing.T) {
 				}
 			}
 			lines[last].isEnd(t, uint64(last), tt.code)
+			if strings.HasPrefix(lines[last].Detail, ";") {
+				t.Errorf("the end does not say why: %s", lines[last].raw)
+			}
 			if again := s.Asked()-before > 1; again != tt.passes {
 				t.Errorf("it was asked %d times", s.Asked()-before)
 			}
