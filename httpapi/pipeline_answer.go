@@ -143,7 +143,7 @@ func (p *pipeline) appendOutcome(b []byte, l *pipeLine, r *znode.Result) []byte 
 	if r.Code != znode.OK {
 		a, refused := p.x.api, (*problem)(nil)
 		switch {
-		case ownSessionOver(&l.txn, r):
+		case r.SessionOver:
 			refused = a.over(subject{key: l.txn.Session}, r.Zxid)
 		case l.many:
 			refused = a.txnRefused(&l.txn, r)

@@ -132,7 +132,7 @@ func (x *exchange) propose(txn *znode.Txn) (*znode.Result, error) {
 	if res.Replayed {
 		x.Header()["Idempotent-Replayed"] = replayed
 	}
-	if ownSessionOver(txn, res) {
+	if res.SessionOver {
 		return nil, x.api.over(subject{key: txn.Session}, res.Zxid)
 	}
 	return res, nil

@@ -36,8 +36,14 @@ func TestWhichSessionIsOver(t *testing.T) {
 	} {
 		txn := single(tt.op)
 		txn.Session = &tt.key
-		if got := ownSessionOver(txn, applied(t, m, txn)); got != tt.want {
+		if got := applied(t, m, txn).SessionOver; got != tt.want {
 			t.Errorf("%s: own is %t", what, got)
+		}
+		txn.Once = znode.NewOnce(what, txn)
+		for _, replayed := range []bool{false, true} {
+			if r := applied(t, m, txn); r.SessionOver != tt.want || r.Replayed != replayed {
+				t.Errorf("%s, under a key: own is %t, replayed %t", what, r.SessionOver, r.Replayed)
+			}
 		}
 	}
 }

@@ -62,19 +62,6 @@ func (a *API) over(sub subject, z znode.Zxid) *problem {
 	return sessionOver(reason).at(z)
 }
 
-// ownSessionOver says whether a transaction was refused because the session it belongs to is over, and not one that it asks about.
-func ownSessionOver(txn *znode.Txn, res *znode.Result) bool {
-	if txn.Session == nil || res.Code != znode.SessionExpired || res.Failed != 0 {
-		return false
-	}
-	if !res.Replayed {
-		return res.Session == nil
-	}
-	// That is not kept. A check of the transaction's own session names none, and one of another is not told from it.
-	op := &txn.Ops[0]
-	return op.Kind != znode.CheckSession || op.Session.Owner == 0
-}
-
 // lives holds the request to its session being alive in s, the state it is answered from. It is renewed, unless it has
 // been. Where s does not know the session the leader is asked: this member may be behind.
 func (x *exchange) lives(s *znode.State, renewed bool) error {

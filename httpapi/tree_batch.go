@@ -241,7 +241,7 @@ func (x *exchange) proposeOnce(txn *znode.Txn) (*znode.Result, error) {
 		return nil, err
 	case res == nil:
 		return nil, command.ErrUnknown // a Proposer that breaks its promise
-	case ownSessionOver(txn, res):
+	case res.SessionOver:
 		return nil, x.api.over(subject{key: txn.Session}, res.Zxid)
 	}
 	return res, nil

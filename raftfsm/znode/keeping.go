@@ -68,6 +68,8 @@ func (m *Machine) replay(txn *Txn, o outcome) *Result {
 		r.Zxid, r.Replayed = m.zxid, false
 		return r
 	}
+	// The session of the outcome is the transaction's, if it was alive.
+	r.SessionOver = r.Code == SessionExpired && txn.Session != nil && o.owner == 0
 	for i := range r.Ops { // what the transaction says is not kept twice
 		op := &r.Ops[i]
 		if op.kept != nil && op.kept.path == (Path{}) {

@@ -122,6 +122,7 @@ func (m *Machine) run(txn *Txn, z Zxid) *Result {
 	r := newResult(len(txn.Ops))
 	if txn.Session != nil {
 		if m.session = m.sessions.ByKey(*txn.Session); m.session == nil {
+			r.SessionOver = true
 			r.Ops = append(r.Ops, refused(SessionExpired, txn.Ops[0].Path, nil))
 			r.refuse(len(txn.Ops))
 			return r

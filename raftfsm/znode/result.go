@@ -14,6 +14,8 @@ type Result struct {
 	Ops []OpResult
 	// Session is the live session the transaction belonged to, nil if to none, and of what was replayed.
 	Session *Session
+	// SessionOver says that the transaction was refused because the session it belongs to is over, or was then.
+	SessionOver bool
 	// Replayed says that the transaction was carried out before, and that this is its outcome then.
 	Replayed bool
 
