@@ -154,11 +154,15 @@ func checkOpFields(o *wire.Op) error {
 
 // opData is the data of an op, "" if there is none.
 func opData(o *wire.Op) (string, error) {
-	data := ""
-	if o.Data != nil {
-		data = *o.Data
+	if o.Data == nil {
+		return decodeData("", o.Encoding)
 	}
-	switch o.Encoding {
+	return decodeData(*o.Data, o.Encoding)
+}
+
+// decodeData is data that came in JSON, where bytes that are no text are in base64.
+func decodeData(data, encoding string) (string, error) {
+	switch encoding {
 	case "", wire.UTF8:
 		return data, nil
 	case wire.Base64:
@@ -168,7 +172,7 @@ func opData(o *wire.Op) (string, error) {
 		}
 		return string(b), nil
 	default:
-		return "", badArguments("encoding is " + wire.UTF8 + " or " + wire.Base64 + ", not " + quoted(o.Encoding))
+		return "", badArguments("encoding is " + wire.UTF8 + " or " + wire.Base64 + ", not " + quoted(encoding))
 	}
 }
 

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"bufio"
 	"bytes"
-	"encoding/base64"
 	"errors"
 	"io"
 	"time"
@@ -143,7 +142,7 @@ func (a *API) parseTreeLine(text string) (l treeLine, err error) {
 	if in.Data == nil {
 		return l, badArguments("there is no data, which may be empty: export with include=data")
 	}
-	data, err := treeData(*in.Data, in.Encoding)
+	data, err := decodeData(*in.Data, in.Encoding)
 	if err != nil {
 		return l, err
 	}
@@ -168,20 +167,4 @@ type treeLine struct {
 	op        znode.Op   // of an ephemeral, none
 	ephemeral bool
 	created   uint64
-}
-
-// treeData is the data of a line.
-func treeData(data, encoding string) (string, error) {
-	switch encoding {
-	case "", wire.UTF8:
-		return data, nil
-	case wire.Base64:
-		b, err := base64.StdEncoding.Strict().DecodeString(data)
-		if err != nil {
-			return "", badArguments("the data is not base64: " + err.Error())
-		}
-		return string(b), nil
-	default:
-		return "", badArguments("encoding is " + wire.UTF8 + " or " + wire.Base64 + ", not " + quoted(encoding))
-	}
 }

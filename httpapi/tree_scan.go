@@ -81,12 +81,3 @@ func (s *scanner) statField(name string, seen *fields) (ok bool) {
 	}
 	return ok && seen.first(field.number)
 }
-
-// natural is an integer from 0.
-func (s *scanner) natural() (uint64, bool) {
-	n, ok := s.integer()
-	if !ok || *n < 0 {
-		return 0, false
-	}
-	return uint64(*n), true
-}

@@ -65,7 +65,7 @@ func TestCraftedOutcomes(t *testing.T) {
 		{"of no bytes", false, parts{outcomes: [][]byte{text("")}}},
 		{"of a body longer than it is", false, parts{outcomes: [][]byte{text(string(appendNums(make([]byte, 32), 5, due, 0, 9)))}}},
 		{"of a body of more than memory holds", false, parts{outcomes: [][]byte{text(string(appendNums(make([]byte, 32), 5, due, 0, math.MaxUint64)))}}},
-		{"of more bytes than one has", false, one(done(1, said(keptFound|keptData, 0, stat, text(strings.Repeat("x", maxOutcomeBytes)))))},
+		{"of more bytes than one has", false, one(done(1, said(keptFound|keptData, 0, stat, text(strings.Repeat("x", maxOneOutcomeBytes)))))},
 
 		{"no body", false, one(nil)},
 		{"no ops", false, one(done(0))},

@@ -8,7 +8,7 @@ func (d *decoder) outcomes(s *State) error {
 	o, x := &s.Outcomes, outcomeIndex{byKey: make(map[[16]byte]place)}
 	last := int64(0)
 	for range d.count(MaxOutcomes) {
-		b, err := d.str(maxOutcomeBytes)
+		b, err := d.str(maxOneOutcomeBytes)
 		if err != nil {
 			return err
 		}
@@ -24,8 +24,8 @@ func (d *decoder) outcomes(s *State) error {
 	return d.bad
 }
 
-// maxOutcomeBytes is at least what one outcome can take: a stat and a number for each op, and what they read.
-const maxOutcomeBytes = MaxTxnOps*256 + 2*MaxKeptReadBytes + MaxPathBytes
+// maxOneOutcomeBytes is at least what one outcome can take: a stat and a number for each op, and what they read.
+const maxOneOutcomeBytes = MaxTxnOps*256 + 2*MaxKeptReadBytes + MaxPathBytes
 
 // checkOutcome takes bytes apart that may be anything.
 func checkOutcome(b []byte, s *State) (one outcome, ok bool) {

@@ -229,7 +229,7 @@ func TestLongestOutcome(t *testing.T) {
 		t.Fatal(res.Code)
 	}
 	for _, b := range r.outcomes.all() {
-		if len(b) > maxOutcomeBytes {
+		if len(b) > maxOneOutcomeBytes {
 			t.Errorf("an outcome takes %d bytes", len(b))
 		}
 	}

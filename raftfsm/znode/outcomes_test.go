@@ -253,7 +253,7 @@ func TestOutcomesAreShortEnough(t *testing.T) {
 
 // A state that says it kept more than any machine does is not one.
 func TestOutcomesThatAreTooLongAreRefused(t *testing.T) {
-	b := reading(t, strings.Repeat("x", maxOutcomeBytes-200))
+	b := reading(t, strings.Repeat("x", maxOneOutcomeBytes-200))
 	most := MaxOutcomeBytes / (len(b) - 3) // its length goes before it in the encoding and does not count
 	p := parts{outcomes: slices.Repeat([][]byte{b}, most)}
 	decode(t, p.bytes())
