@@ -2,13 +2,14 @@
 
 PACKAGES = $(shell go list ./... | grep -v '^holt/tests')
 FUZZTIME = 30s
+SCREENSHOTS = .cache/screenshots
 
-.PHONY: build test test-long install format vet lint unit blackbox bench fuzz generate fresh
+.PHONY: build test test-long install format vet lint page unit blackbox screenshots bench fuzz generate fresh
 
 build:
 	go build -o holt ./cmd/holt
 
-test: install format vet lint unit blackbox
+test: install format vet lint page unit blackbox
 
 # 50 kills in place of a few.
 test-long: install
@@ -26,12 +27,22 @@ vet:
 lint:
 	.cache/bin/golangci-lint run ./...
 
+# The page's modules: their types, and what in them can be tested without a browser.
+page:
+	tests/npm/node_modules/.bin/tsc -p web
+	tests/npm/node_modules/.bin/tsc -p web/tsconfig.worker.json
+	node --test $(wildcard web/tests/*.test.js)
+
 unit:
 	go test -race -timeout=15m $(PACKAGES)
 
 # The built program as processes, one story after another: they share the machine.
 blackbox:
 	go test -count=1 -p=1 -timeout=20m ./tests/...
+
+# Each view of the page, light and dark, into SCREENSHOTS.
+screenshots:
+	go run ./tests/ui/screenshots $(SCREENSHOTS)
 
 bench:
 	go test -run='^$$' -bench=. -benchmem $(PACKAGES)
