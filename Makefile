@@ -30,7 +30,6 @@ lint:
 # The page's modules: their types, and what in them can be tested without a browser.
 page:
 	tests/npm/node_modules/.bin/tsc -p web
-	tests/npm/node_modules/.bin/tsc -p web/tsconfig.worker.json
 	node --test $(wildcard web/tests/*.test.js)
 
 unit:
