@@ -1,0 +1,4 @@
+/** @param {App} app */
+export function openPalette(app) {
+  void app
+}

@@ -1,0 +1,128 @@
+// Types shared by the modules of the page. Checked by tsc, never served.
+
+interface Stat {
+  version: number; cversion: number; aversion: number
+  czxid: number; mzxid: number; pzxid: number
+  ctime: number; mtime: number // ms since the Unix epoch
+  ephemeral_owner: string
+  data_length: number; num_children: number
+}
+
+type Mode = "persistent" | "persistent_sequential" | "ephemeral" | "ephemeral_sequential" | "container" |
+  "persistent_with_ttl" | "persistent_sequential_with_ttl"
+
+/** A znode as GET ?format=json, children with include=stat and lines of a tree give it. */
+interface Znode { path: string; name?: string; stat: Stat; mode: Mode; ttl_ms: number; data?: string; encoding?: "utf8" | "base64" }
+
+/** What the server said of itself: /ui/config.json. */
+interface Config { member: string; version: string; banner: string; banner_colour: string; read_only: boolean }
+
+interface Ask {
+  query?: Record<string, string | number | boolean | undefined>
+  headers?: Record<string, string>
+  json?: unknown // the body, if there is one
+  body?: BodyInit
+  signal?: AbortSignal
+  timeout?: number // ms; 15,000 if not told
+}
+
+interface Answer {
+  status: number
+  headers: Headers
+  zxid: number
+  etag: string // "" if there is none
+  json(): Promise<any>
+  text(): Promise<string>
+  bytes(): Promise<Uint8Array<ArrayBuffer>>
+}
+
+/** Where the page is: the part of the URL after #. */
+interface Place {
+  section: "tree" | "sessions" | "watches" | "events" | "cluster"
+  path: string // the znode of the section tree; the owner of sessions; else ""
+  query: URLSearchParams
+}
+
+interface View {
+  element: HTMLElement
+  update(place: Place): void // the place changed within the section
+  close(): void
+}
+
+interface Toast { close(): void }
+
+interface Shell {
+  main: HTMLElement // where the view stands
+  tools: HTMLElement // of the header: where the state light stands
+  curl(lines: string[]): void // the lines that do what the view does
+  announce(text: string): void // to screen readers
+  toast(text: string, options?: { kind?: "good" | "bad"; action?: { label: string; run(): void }; ms?: number }): Toast
+  problem(err: unknown): void // a toast that says what went wrong and what to do
+}
+
+interface Settings {
+  get(name: string, otherwise?: string): string
+  set(name: string, value: string): void
+}
+
+interface App {
+  config: Config
+  api: import("./static/api.js").Api
+  settings: Settings
+  route: import("./static/route.js").Router
+  shell: Shell
+  live: import("./static/live.js").Live
+  store: import("./static/store.js").Store
+  selection: Selection_
+  guards: Set<() => string> // each says what would be lost, or ""
+  readOnly(): boolean
+}
+
+/** The znodes that are marked for doing something to all of them. */
+interface Selection_ {
+  list(): string[]
+  has(path: string): boolean
+  toggle(path: string): void
+  clear(): void
+  listen(fn: () => void): () => void
+}
+
+// Live.
+
+interface ZnodeEvent { type: "NodeCreated" | "NodeDeleted" | "NodeDataChanged" | "NodeChildrenChanged"; path: string; cause?: string }
+interface LiveState {
+  name: "connecting" | "live" | "resuming" | "reset" | "no_leader" | "offline" | "signed_out"
+  zxid: number
+  leader: string
+  partial: boolean // more is open than one stream follows
+}
+type LiveMessage =
+  | { kind: "events"; zxid: number; events: ZnodeEvent[] }
+  | { kind: "reset"; zxid: number; reason: string }
+  | { kind: "state"; state: LiveState }
+interface Wish { paths: string[]; recursive?: boolean }
+
+// Store.
+
+interface Row extends Znode {
+  name: string
+  zxid: number // the state it was read from
+  flash: number // performance.now() when it was last seen to change, or 0
+}
+interface Sort { by: "name" | "created" | "modified" | "version" | "children" | "size" | "sequence"; descending: boolean }
+interface Directory {
+  path: string
+  status: "loading" | "ready" | "gone" | "failed"
+  problem: unknown
+  count: number
+  zxid: number
+  stat: Stat | null
+  sort: Sort
+  rowAt(i: number): Row | undefined // asks for its page if it is not here
+  indexOf(name: string): number // -1 while it is not known; asks for it
+  loadedRows(): Iterable<Row>
+}
+type StoreChange = { kind: "rows" | "shape" | "status"; path: string; names?: string[] }
+
+/** The global of worker.js, as far as it is used: the types of a document do not have it. */
+interface SharedWorkerGlobalScope { onconnect: ((event: MessageEvent) => void) | null }
