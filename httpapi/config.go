@@ -60,7 +60,8 @@ type Config struct {
 	MaxDataBytes int
 	// RequirePrecondition refuses PUT and DELETE of a znode without If-Match or If-None-Match.
 	RequirePrecondition bool
-	// MaxRequests bounds the requests in work at once; more are told to come again. Health and metrics are not counted.
+	// MaxRequests bounds the requests in work at once; more are told to come again. Health, metrics and the files of the web
+	// page are not counted.
 	MaxRequests int
 	// MaxStreams bounds the event streams and long polls at once, which MaxRequests does not count.
 	MaxStreams int
@@ -95,6 +96,8 @@ type Config struct {
 	Metrics Metrics
 	// MetricsHandler answers /metrics; nil answers 501.
 	MetricsHandler http.Handler
+	// UI is the web page; nil answers 501.
+	UI UI
 }
 
 // CoreLimits are limits that the Proposer holds. Zero means none.

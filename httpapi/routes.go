@@ -48,6 +48,8 @@ func (a *API) route() {
 	a.on("GET", "/readyz", endpoint{handle: a.getReadyz, params: []string{"verbose"}, uncounted: true})
 	a.on("GET", "/metrics", endpoint{handle: a.getMetrics, anyQuery: true, uncounted: true})
 	a.on("GET", "/openapi.yaml", endpoint{handle: a.getOpenAPI, uncounted: true})
+	a.on("GET", "/ui/*", endpoint{handle: a.getUI, anyQuery: true, uncounted: true})
+	a.on("GET", "/", endpoint{handle: a.getRoot, anyQuery: true, uncounted: true})
 }
 
 // later is what the contract has and this version does not: methods and prefixes of routes, and what to call them.
@@ -59,7 +61,6 @@ var later = []struct{ methods, prefix, name string }{
 	{"POST DELETE", "/v1/cluster/members", "changing the members"},
 	{"POST", "/v1/cluster/leader", "handing over the leadership"},
 	{"PUT", "/v1/snapshot", "restoring a snapshot"},
-	{"GET HEAD", "/ui", "the web page"},
 }
 
 // endpoint is one method of one route.

@@ -16,6 +16,7 @@ import (
 	"holt/raftfsm"
 	"holt/raftfsm/peer"
 	"holt/raftfsm/znode"
+	"holt/web"
 )
 
 // prefix of all variables.
@@ -47,6 +48,9 @@ type ServeConfig struct {
 	Heartbeat     time.Duration `split_words:"true" help:"How long a follower waits for its leader before it asks for votes. [500ms]" placeholder:"DURATION"`
 	SnapshotBytes int64         `split_words:"true" help:"How much log, in bytes, is applied between snapshots, at least. [67108864]" placeholder:"N"`
 	DiskReserve   uint64        `split_words:"true" help:"Room on the disk, in bytes, below which only deletes are taken; 0 for none. [268435456]" placeholder:"N"`
+
+	UIBanner   string `split_words:"true" name:"ui-banner" help:"A line above every view of the web page, as text or colour:text; the colour is red, which is the default, or orange, green, blue, purple or grey." placeholder:"TEXT"`
+	UIReadOnly bool   `split_words:"true" name:"ui-read-only" help:"The web page offers no changes. Requests from elsewhere may still make them."`
 
 	LogLevel  string `split_words:"true" help:"debug, info, warn or error; debug logs each request. [info]" placeholder:"LEVEL"`
 	LogFormat string `split_words:"true" help:"text or json. [text]" placeholder:"FORMAT"`
@@ -228,6 +232,9 @@ func (c ServeConfig) check() error {
 	}
 	if _, err := c.members(c.Name); err != nil {
 		return err
+	}
+	if _, err := web.ParseBanner(c.UIBanner); err != nil {
+		return fmt.Errorf("HOLT_UI_BANNER: %w", err)
 	}
 	if new(slog.LevelVar).UnmarshalText([]byte(c.LogLevel)) != nil {
 		return fmt.Errorf("HOLT_LOG_LEVEL: %q is not debug, info, warn or error", c.LogLevel)

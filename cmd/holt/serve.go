@@ -26,6 +26,7 @@ import (
 	"holt/raftfsm/reaper"
 	"holt/raftfsm/watch"
 	"holt/sessions"
+	"holt/web"
 )
 
 const (
@@ -206,6 +207,14 @@ func (m *member) openNode() error {
 }
 
 func (m *member) openServer() error {
+	banner, err := web.ParseBanner(m.cfg.UIBanner)
+	if err != nil {
+		return fmt.Errorf("HOLT_UI_BANNER: %w", err)
+	}
+	pages, err := web.New(web.Config{Member: m.folder.Name, Version: buildVersion(), Banner: banner, ReadOnly: m.cfg.UIReadOnly})
+	if err != nil {
+		return err
+	}
 	api, err := httpapi.New(httpapi.Config{
 		Proposer: m.node, Reader: m.node, Cluster: joined{m.node}, Hub: m.hub, Sessions: m.leases, Logger: m.log, AllowedHosts: m.hosts(),
 		MaxDataBytes: m.cfg.MaxDataBytes, RequirePrecondition: m.cfg.RequirePrecondition, MaxRequests: m.cfg.MaxRequests,
@@ -213,7 +222,7 @@ func (m *member) openServer() error {
 		Core: httpapi.CoreLimits{
 			WaitingWrites: raftfsm.MaxCalls, WaitingWriteBytes: raftfsm.MaxCallBytes, DiskReserveBytes: int64(m.cfg.DiskReserve),
 		},
-		WriteWait: m.cfg.WriteWait, Metrics: m.metrics.requests, MetricsHandler: m.metrics.handler(),
+		WriteWait: m.cfg.WriteWait, Metrics: m.metrics.requests, MetricsHandler: m.metrics.handler(), UI: pages,
 	})
 	if err != nil {
 		return err

@@ -157,7 +157,7 @@ func (c *contract) find(u *url.URL) (path string, params map[string]string) {
 		}
 		return "/v1/sessions/{id}" + rest, map[string]string{"id": id}
 	}
-	for _, prefix := range []string{"/v1/znodes", "/v1/children", "/v1/tree", "/v1/watch"} {
+	for _, prefix := range []string{"/v1/znodes", "/v1/children", "/v1/tree", "/v1/watch", "/ui"} {
 		rest, ok := strings.CutPrefix(escaped, prefix)
 		switch {
 		case ok && (rest == "" || rest == "/"):

@@ -20,7 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	for _, media := range []string{"application/x-ndjson", "text/event-stream"} { // which to kin-openapi are text
+	for _, media := range []string{"application/x-ndjson", "text/event-stream", "text/html", "text/javascript", "text/css", "image/svg+xml"} { // which to kin-openapi are text
 		openapi3filter.RegisterBodyDecoder(media, openapi3filter.RegisteredBodyDecoder("text/plain"))
 	}
 	goleak.VerifyTestMain(m)
