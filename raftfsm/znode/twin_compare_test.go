@@ -118,7 +118,9 @@ func compareTree(t *rapid.T, s *State, tw *twin) {
 		}
 		want := tw.children(p)
 		after := rapid.SampledFrom(append([]string{"", "a!", "b"}, want...)).Draw(t, "after")
+		all := slices.Clone(want)
 		want = slices.DeleteFunc(want, func(name string) bool { return name <= after })
+		compareRank(t, s.Tree, path(p), after, all, len(all)-len(want))
 		if got := names(s.Tree.Children(path(p), after)); !slices.Equal(got, want) {
 			t.Fatalf("the children of %s after %q are %q, with the twin %q", p, after, got, want)
 		}
