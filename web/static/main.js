@@ -65,7 +65,7 @@ async function start() {
 
 /** Keys that work everywhere but where one types. @param {App} app @param {{help(): void}} shell */
 function listenToKeys(app, shell) {
-  let g = 0 // when g was pressed
+  let g = -Infinity // when g was pressed
   addEventListener("keydown", (e) => {
     if ((e.ctrlKey || e.metaKey) && e.key.toLowerCase() === "k") {
       e.preventDefault()
@@ -76,7 +76,7 @@ function listenToKeys(app, shell) {
     if (e.ctrlKey || e.metaKey || e.altKey || target.closest("input, textarea, select, dialog, [contenteditable]")) return
     if (performance.now() - g < 1500) {
       const to = /** @type {Record<string, Place["section"]>} */ ({ t: "tree", s: "sessions", w: "watches", e: "events", c: "cluster" })[e.key]
-      g = 0
+      g = -Infinity
       if (to) {
         e.preventDefault()
         e.stopImmediatePropagation()
