@@ -4,6 +4,7 @@ import (
 	"iter"
 	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -13,6 +14,7 @@ import (
 // listing is what a request for children asks for.
 type listing struct {
 	limit      int // 0 for none
+	offset     int // how many to leave out from the front; nothing is asked for after or by prefix then
 	after      string
 	prefix     string
 	stat, data bool // what to include of each child
@@ -48,6 +50,7 @@ func (a *API) getChildren(x *exchange) error {
 		}
 	}
 	path := n.Path()
+	offset := l.stand(s.Tree, path, int(stat.NumChildren))
 	next := l.next(s.Tree, path)
 	if next != "" {
 		target := "/v1/children"
@@ -56,7 +59,7 @@ func (a *API) getChildren(x *exchange) error {
 		}
 		x.linkNext(target, next)
 	}
-	return x.writeChildren(s.Tree, path, &stat, l, next)
+	return x.writeChildren(s.Tree, path, &stat, l, next, offset)
 }
 
 // listing reads the parameters.
@@ -68,6 +71,15 @@ func (x *exchange) listing() (l listing, err error) {
 		*to, _ = x.query.get(name)
 		if len(*to) > znode.MaxPathBytes || strings.ContainsRune(*to, '/') || !utf8.ValidString(*to) {
 			return l, badArguments(name + " is the beginning of a name, without /")
+		}
+	}
+	if v, ok := x.query.get("offset"); ok {
+		if l.offset, err = strconv.Atoi(v); err != nil || l.offset < 0 {
+			return l, badArguments("offset is a number from 0, not " + quoted(v))
+		}
+		_, after := x.query.get("after")
+		if _, prefix := x.query.get("prefix"); after || prefix {
+			return l, badArguments("offset counts all children: it cannot be there with after or prefix")
 		}
 	}
 	if v, ok := x.query.get("include"); ok {
@@ -83,6 +95,19 @@ func (x *exchange) listing() (l listing, err error) {
 		}
 	}
 	return l, nil
+}
+
+// stand finds where the listing begins: how many of the children sort before the first that is asked for. A listing by offset
+// goes on as one after a name.
+func (l *listing) stand(t *znode.Tree, path znode.Path, children int) int {
+	if l.offset == 0 {
+		return t.Rank(path, max(l.after, justBefore(l.prefix)))
+	}
+	at := min(l.offset, children)
+	if n := t.Nth(path, at-1); n != nil {
+		l.after = n.Name()
+	}
+	return at
 }
 
 // in yields the children that are asked for, however many.
@@ -125,7 +150,7 @@ func (l *listing) next(t *znode.Tree, path znode.Path) (last string) {
 }
 
 // writeChildren writes wire.Children, or wire.ChildrenWith, in pieces.
-func (x *exchange) writeChildren(t *znode.Tree, path znode.Path, stat *znode.Stat, l listing, next string) error {
+func (x *exchange) writeChildren(t *znode.Tree, path znode.Path, stat *znode.Stat, l listing, next string, offset int) error {
 	w := x.begin(http.StatusOK)
 	defer w.free()
 	w.b = appendString(append(w.b, `{"path":`...), path.String())
@@ -140,6 +165,7 @@ func (x *exchange) writeChildren(t *znode.Tree, path znode.Path, stat *znode.Sta
 	}
 	w.b = appendStat(append(w.b, `],"stat":`...), stat)
 	w.b = appendString(append(w.b, `,"next":`...), next)
+	w.b = strconv.AppendInt(append(w.b, `,"offset":`...), int64(offset), 10)
 	w.b = append(w.b, '}', '\n')
 	return w.end()
 }

@@ -30,7 +30,7 @@ func (x *exchange) limit(absent, most int) (int, error) {
 func (x *exchange) linkNext(target, next string) {
 	q := url.Values{}
 	for i, name := range x.query.names {
-		if name != "wait" { // the next page is there already
+		if name != "wait" && name != "offset" { // the next page is there already, and where it begins is in after
 			q.Set(name, x.query.values[i])
 		}
 	}

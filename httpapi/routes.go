@@ -19,7 +19,7 @@ func (a *API) route() {
 	a.on("POST", "/v1/znodes/*", endpoint{handle: a.postZnode, takesBody: true, keyed: true, params: []string{"mode", "ttl", "parents"}, later: []string{"acl"}})
 	a.on("DELETE", "/v1/znodes/*", endpoint{handle: a.deleteZnode, heeds: []string{"If-Match"}, keyed: true, params: []string{"recursive"}})
 	a.on("GET", "/v1/children/*", endpoint{handle: a.getChildren, heeds: []string{"If-None-Match"},
-		params: []string{"consistency", "limit", "after", "prefix", "include", "wait"}})
+		params: []string{"consistency", "limit", "offset", "after", "prefix", "include", "wait"}})
 	a.on("GET", "/v1/tree/*", endpoint{handle: a.getTree, params: []string{"consistency", "depth", "include", "count"}})
 	a.on("PUT", "/v1/tree/*", endpoint{handle: a.putTree, takesBody: true, keyed: true, params: []string{"replace", "parents"}})
 	a.on("POST", "/v1/txn", endpoint{handle: a.postTxn, takesBody: true, keyed: true})

@@ -42,6 +42,24 @@ func TestChildrenAreListedPageByPage(t *testing.T) {
 			t.Errorf("%s: %s, want %s", query, got, want)
 		}
 	}
+	for query, want := range map[string]string{
+		"": "[a b1 b2 c ä] 0 ", "offset=0": "[a b1 b2 c ä] 0 ", "offset=1&limit=2": "[b1 b2] 1 b2", "offset=3": "[c ä] 3 ", "offset=3&limit=2": "[c ä] 3 ",
+		"offset=5": "[] 5 ", "offset=6&limit=1": "[] 5 ", "offset=9223372036854775807": "[] 5 ",
+		"after=b1": "[b2 c ä] 2 ", "after=b": "[b1 b2 c ä] 1 ", "after=zzz": "[ä] 4 ", "prefix=b": "[b1 b2] 1 ", "prefix=b&after=b1": "[b2] 2 ",
+		"prefix=%C3%A4": "[ä] 4 ", "prefix=zz": "[] 4 ", "after=%C3%A4": "[] 5 ",
+	} {
+		c := read[wire.Children](s.do("GET /v1/children/dir?" + query).is(200))
+		if got := fmt.Sprint(c.Children, c.Offset, " ", c.Next); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+	s.do("GET /v1/children/dir?offset=1&limit=2").is(200).has("Link", `</v1/children/dir?after=b2&limit=2>; rel="next"`)
+	if c := read[wire.ChildrenWith](s.do("GET /v1/children/dir?offset=4&include=data").is(200)); c.Offset != 4 || c.Children[0].Name != "ä" {
+		t.Errorf("the page with data is %+v", c)
+	}
+	if c := read[wire.Children](s.do("GET /v1/children?offset=1").is(200)); c.Offset != 1 || len(c.Children) != 0 {
+		t.Errorf("the page behind the last child of the root is %+v", c)
+	}
 	with := read[wire.ChildrenWith](s.do("GET /v1/children/dir?include=stat,data&limit=1").is(200).has("ETag", ""))
 	if c := with.Children[0]; c.Name != "a" || *c.Data != "of a" || c.Encoding != wire.UTF8 || c.Stat.Mzxid != 3 {
 		t.Errorf("the child is %+v", c)

@@ -20,6 +20,7 @@ const DefaultPage = 1000
 // ChildrenQuery says which children are wanted and what of them.
 type ChildrenQuery struct {
 	Limit       int    // of a page; 0 means DefaultPage
+	Offset      int    // how many to leave out from the front; not with After or Prefix
 	After       string // only names behind this one
 	Prefix      string // only names that begin with this
 	WithStat    bool
@@ -40,6 +41,7 @@ type Page struct {
 	Stat     wire.Stat // of the parent
 	Children []Child
 	Next     string // ChildrenQuery.After of the next page; "" on the last
+	Offset   int64  // how many children of the znode sort before the first that was asked for
 	Tag      string
 	Zxid     uint64
 }
@@ -86,7 +88,7 @@ func (c *Client) AllChildren(ctx context.Context, path string, want ChildrenQuer
 			if p.Next == "" {
 				return
 			}
-			want.After = p.Next
+			want.After, want.Offset = p.Next, 0
 		}
 	}
 }
@@ -100,6 +102,9 @@ func (want ChildrenQuery) values() url.Values {
 		want.Limit = DefaultPage
 	}
 	v.Set("limit", strconv.Itoa(want.Limit))
+	if want.Offset != 0 {
+		v.Set("offset", strconv.Itoa(want.Offset))
+	}
 	if want.After != "" {
 		v.Set("after", want.After)
 	}
@@ -124,7 +129,7 @@ func (p *Page) decodeNames(body []byte) error {
 	if err := json.Unmarshal(body, &in); err != nil {
 		return err
 	}
-	p.Path, p.Stat, p.Next = in.Path, in.Stat, in.Next
+	p.Path, p.Stat, p.Next, p.Offset = in.Path, in.Stat, in.Next, in.Offset
 	for _, name := range in.Children {
 		p.Children = append(p.Children, Child{Name: name})
 	}
@@ -136,7 +141,7 @@ func (p *Page) decodeFull(body []byte) error {
 	if err := json.Unmarshal(body, &in); err != nil {
 		return err
 	}
-	p.Path, p.Stat, p.Next = in.Path, in.Stat, in.Next
+	p.Path, p.Stat, p.Next, p.Offset = in.Path, in.Stat, in.Next, in.Offset
 	for _, c := range in.Children {
 		child := Child{Name: c.Name, Stat: c.Stat}
 		if c.Data != nil {

@@ -162,6 +162,18 @@ func TestChildrenPageByPage(t *testing.T) {
 	if err != nil || p.Next != "n12" || p.Stat.NumChildren != 25 || len(p.Children) != 3 || p.Children[0].Name != "n10" {
 		t.Errorf("Children = %+v, %v", p, err)
 	}
+	if p, err = c.Children(t.Context(), "/d", client.ChildrenQuery{Limit: 3, Offset: 20}); err != nil || p.Offset != 20 || p.Next != "n22" || p.Children[0].Name != "n20" {
+		t.Errorf("Children by offset = %+v, %v", p, err)
+	}
+	behind := 0
+	for child, err := range c.AllChildren(t.Context(), "/d", client.ChildrenQuery{Limit: 2, Offset: 20}) {
+		if behind++; err != nil || child.Name != want[19+behind] {
+			t.Errorf("child %d behind the offset is %+v, %v", behind, child, err)
+		}
+	}
+	if behind != 5 {
+		t.Errorf("%d children behind the offset, want 5", behind)
+	}
 	for range c.AllChildren(t.Context(), "/d", client.ChildrenQuery{Limit: 1}) {
 		break // a caller may stop early
 	}

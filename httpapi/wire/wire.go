@@ -43,12 +43,14 @@ type Written struct {
 	Stat Stat   `json:"stat"`
 }
 
-// Children answers GET /v1/children{path}. Next is "" on the last page, else what to pass as after.
+// Children answers GET /v1/children{path}. Next is "" on the last page, else what to pass as after. Offset is how many children of
+// the znode sort before the first that was asked for.
 type Children struct {
 	Path     string   `json:"path"`
 	Children []string `json:"children"`
 	Stat     Stat     `json:"stat"`
 	Next     string   `json:"next"`
+	Offset   int64    `json:"offset"`
 }
 
 // ChildrenWith answers GET /v1/children{path}?include=….
@@ -57,6 +59,7 @@ type ChildrenWith struct {
 	Children []Child `json:"children"`
 	Stat     Stat    `json:"stat"`
 	Next     string  `json:"next"`
+	Offset   int64   `json:"offset"`
 }
 
 // Child is one child with what was asked to be included; the rest is absent.
