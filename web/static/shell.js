@@ -68,8 +68,9 @@ export function makeShell(config, settings) {
     if (scheme) document.documentElement.dataset.scheme = scheme
     else delete document.documentElement.dataset.scheme
     schemeButton.textContent = { light: "Light", dark: "Dark" }[scheme] || "Auto"
+    schemeButton.setAttribute("aria-label", `Colours: ${schemeButton.textContent}`)
   }
-  const schemeButton = h("button", { type: "button", class: "small", "aria-label": "Colours: automatic, light or dark", title: "Colours: automatic, light or dark",
+  const schemeButton = h("button", { type: "button", class: "small", title: "Colours: automatic, light or dark",
     onclick: () => { settings.set("scheme", { "": "light", light: "dark" }[settings.get("scheme")] || ""); showScheme() } })
   showScheme()
 
