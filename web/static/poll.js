@@ -8,8 +8,9 @@
  * @param {(signal: AbortSignal) => Promise<T>} read
  * @param {(got: T) => void} show
  * @param {(err: unknown) => void} fail of read and of show
+ * @param {Element} [element] once it is not in the page, nothing more is read
  */
-export function poll(ms, read, show, fail) {
+export function poll(ms, read, show, fail, element) {
   const closed = new AbortController()
   let abort = new AbortController()
   let timer = 0
@@ -26,18 +27,20 @@ export function poll(ms, read, show, fail) {
     } catch (err) {
       if (!mine.signal.aborted) fail(err)
     }
-    if (!mine.signal.aborted) timer = setTimeout(() => { if (document.hidden) due = true; else now() }, ms)
+    if (!mine.signal.aborted) timer = setTimeout(() => { if (document.hidden) due = true; else again() }, ms)
   }
-  document.addEventListener("visibilitychange", () => { if (due && !document.hidden) now() }, { signal: closed.signal })
+  function again() {
+    if (element && !element.isConnected) stop()
+    else now()
+  }
+  function stop() {
+    closed.abort()
+    abort.abort()
+    clearTimeout(timer)
+  }
+  document.addEventListener("visibilitychange", () => { if (due && !document.hidden) again() }, { signal: closed.signal })
   now()
-  return {
-    now,
-    stop() {
-      closed.abort()
-      abort.abort()
-      clearTimeout(timer)
-    },
-  }
+  return { now, stop }
 }
 
 /**

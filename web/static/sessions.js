@@ -5,13 +5,12 @@ import { link } from "./route.js"
 import { visible } from "./path.js"
 import { curl } from "./curl.js"
 import { openDialog } from "./dialog.js"
-import { Problem, problemBox, sentence } from "./problems.js"
-import { at, count, many, span } from "./time.js"
+import { Problem, problemBox } from "./problems.js"
+import { count, many, span } from "./time.js"
 import { moment } from "./stat.js"
 import { keep, poll } from "./poll.js"
-
-const PAGE = 200 // rows at once
-const EVERY = 5000 // ms between two readings
+import { EVERY, listing, PAGE } from "./listing.js"
+import { ownSession } from "./own-session.js"
 
 /** @typedef {{owner: string, timeout_ms: number, expires_in_ms: number | null, opened: number}} Session */
 /** @typedef {Session & {ephemerals: string[], watches: {path: string, mode: string}[]}} Whole */
@@ -62,6 +61,9 @@ function paged(key, make, label) {
 /** @param {string} path */
 const toZnode = (path) => h("a", { href: link("tree", path) }, h("bdi", { class: "mono" }, visible(path)))
 
+/** mine marks the session of this page. @param {App} app @param {string} owner */
+const mine = (app, owner) => ownSession(app).owner === owner && h("span", { class: "badge" }, "this page's")
+
 /** detail is what one session has. @param {App} app @param {string} owner @param {() => void} ended */
 function detail(app, owner, ended) {
   const url = app.api.url("/v1/sessions/" + encodeURIComponent(owner))
@@ -75,7 +77,7 @@ function detail(app, owner, ended) {
   const kill = h("button", { type: "button", class: "danger small", onclick: ask, hidden: true }, "Kill…")
   const body = h("div", { hidden: true }, facts, h("div", { class: "pair" }, h("div", null, ephemeralsHead, ephemerals.element), h("div", null, watchesHead, watches.element)))
   const element = h("section", { class: "card", "aria-label": `Session ${visible(owner)}` },
-    h("div", { class: "row" }, h("h3", null, "Session ", h("bdi", null, visible(owner))), h("span", { class: "push" }), kill,
+    h("div", { class: "row" }, h("h3", null, "Session ", h("bdi", null, visible(owner))), mine(app, owner), h("span", { class: "push" }), kill,
       h("a", { href: link("sessions") }, "Close")), note, body)
   /** @type {Whole | null} */
   let last = null
@@ -127,64 +129,40 @@ function detail(app, owner, ended) {
 
 /** @param {App} app @param {Place} place @returns {View} */
 export function sessionsView(app, place) {
-  const asOf = h("p", { class: "quiet" })
-  const trouble = h("div")
-  const body = h("tbody")
-  const table = h("table", { hidden: true, "aria-label": "Sessions, oldest first" },
-    h("thead", null, h("tr", null, ["Session", "Opened", "Timeout", "Expires in, if not renewed"].map((t) => h("th", { scope: "col" }, t)))), body)
-  const pages = h("p", { class: "row" })
+  const after = () => place.query.get("after") || undefined
+  const url = () => app.api.url("/v1/sessions", undefined, { limit: PAGE, after: after() })
+  const list = listing(app, {
+    label: "Sessions, oldest first", noun: ["session", "sessions"], columns: ["Session", "Opened", "Timeout", "Expires in, if not renewed"], url,
+    rows: (body) => /** @type {Session[]} */ (body.sessions), key: (s) => s.owner, make: makeRow,
+    renew: (row, s) => countdown(/** @type {HTMLElement} */ (row.lastElementChild), s.expires_in_ms),
+    link: (after) => link("sessions", place.path, { after }), later: () => Boolean(after()), shown: mark,
+    stale: (body) => body.querySelectorAll("[data-until]").forEach(lose),
+  })
   const chosen = h("div")
-  const element = h("section", { class: "page" },
-    h("div", { class: "row" }, h("h2", null, "Sessions"), h("button", { type: "button", class: "small push", onclick: () => reading.now() }, "Refresh")),
+  const element = h("section", { class: "page" }, h("h2", null, "Sessions"),
     h("p", { class: "quiet" }, "A session holds ephemeral znodes and watches for a client. It ends when the client closes it, or does not renew it for its timeout."),
-    chosen, asOf, trouble, h("div", { class: "scroll" }, table), pages)
+    chosen, list.element)
   /** @type {ReturnType<typeof detail> | null} */
   let open = null
-  let seen = 0 // when the list was last read
-
-  const query = () => ({ limit: PAGE, after: place.query.get("after") || undefined })
-  const reading = poll(EVERY, async (signal) => {
-    const a = await app.api.ask("GET", app.api.url("/v1/sessions", undefined, query()), { signal })
-    return { zxid: a.zxid, got: /** @type {{sessions: Session[], next: string}} */ (await a.json()) }
-  }, ({ zxid, got }) => {
-    seen = Date.now()
-    fill(trouble)
-    keep(body, got.sessions, (s) => s.owner, makeRow, renew)
-    mark()
-    table.hidden = got.sessions.length === 0
-    fill(asOf, got.sessions.length ? `${many(got.sessions.length, "session")}${got.next ? " on this page" : ""}, as of ${at(seen)}, zxid ${count(zxid)}.`
-      : `No session${place.query.get("after") ? " after that one" : ""}, as of ${at(seen)}, zxid ${count(zxid)}.`)
-    fill(pages, place.query.get("after") && h("a", { href: link("sessions", place.path) }, "First page"),
-      got.next && h("a", { href: link("sessions", place.path, { after: got.next }) }, `Next ${PAGE}`))
-  }, (err) => {
-    for (const e of body.querySelectorAll("[data-until]")) lose(e)
-    if (seen) fill(trouble, h("p", { class: "notice", role: "status" }, `Not refreshed since ${at(seen)}. ${sentence(err)}`))
-    else fill(trouble, problemBox(err, reading.now))
-  })
   /** @param {Session} s */
   function makeRow(s) {
     const left = h("td")
     countdown(left, s.expires_in_ms)
-    return h("tr", null, h("th", { scope: "row" }, h("a", { href: link("sessions", s.owner, { after: place.query.get("after") || undefined }) }, s.owner)),
+    return h("tr", null, h("th", { scope: "row" }, h("a", { href: link("sessions", s.owner, { after: after() }) }, s.owner), " ", mine(app, s.owner)),
       h("td", null, moment(s.opened)), h("td", null, span(s.timeout_ms)), left)
   }
-  /** @param {HTMLElement} row @param {Session} s */
-  function renew(row, s) {
-    countdown(/** @type {HTMLElement} */ (row.lastElementChild), s.expires_in_ms)
-  }
   function mark() {
-    for (const e of /** @type {HTMLElement[]} */ ([...body.children])) {
+    for (const e of /** @type {HTMLElement[]} */ ([...list.body.children])) {
       if (e.dataset.key === place.path) e.setAttribute("aria-current", "true")
       else e.removeAttribute("aria-current")
     }
   }
   function choose() {
     open?.stop()
-    open = place.path ? detail(app, place.path, reading.now) : null
+    open = place.path ? detail(app, place.path, list.now) : null
     fill(chosen, open?.element)
     mark()
-    app.shell.curl([curl("GET", app.api.url("/v1/sessions", undefined, query())),
-      ...(place.path ? [curl("GET", app.api.url("/v1/sessions/" + encodeURIComponent(place.path)))] : [])])
+    app.shell.curl([curl("GET", url()), ...(place.path ? [curl("GET", app.api.url("/v1/sessions/" + encodeURIComponent(place.path)))] : [])])
   }
   const timer = setInterval(() => {
     for (const e of element.querySelectorAll("[data-until]")) run(/** @type {HTMLElement} */ (e))
@@ -193,14 +171,14 @@ export function sessionsView(app, place) {
   return {
     element,
     update(to) {
-      const [was, after] = [place.path, place.query.get("after")]
+      const [was, page] = [place.path, after()]
       place = to
-      if (was !== to.path) choose()
-      if (after !== to.query.get("after")) reading.now()
+      if (was !== to.path || page !== after()) choose()
+      if (page !== after()) list.now()
     },
     close() {
       clearInterval(timer)
-      reading.stop()
+      list.stop()
       open?.stop()
     },
   }
