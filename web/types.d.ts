@@ -126,3 +126,9 @@ type StoreChange = { kind: "rows" | "shape" | "status"; path: string; names?: st
 
 /** The global of worker.js, as far as it is used: the types of a document do not have it. */
 interface SharedWorkerGlobalScope { onconnect: ((event: MessageEvent) => void) | null }
+
+// Data.
+
+interface Mistake { line: number; column: number; message: string } // line and column from 1
+type TextKind = "text" | "json" | "yaml" | "xml"
+interface Detected { kind: TextKind | "binary" | "gzip" | "empty"; text?: string } // text where the bytes are one
