@@ -95,12 +95,14 @@ interface LiveState {
   zxid: number
   leader: string
   partial: boolean // more is open than one stream follows
+  heard: number // ms since the Unix epoch: when the server last said anything
 }
 type LiveMessage =
   | { kind: "events"; zxid: number; events: ZnodeEvent[] }
   | { kind: "reset"; zxid: number; reason: string }
   | { kind: "state"; state: LiveState }
-interface Wish { paths: string[]; recursive?: boolean }
+/** since: what happened up to there is known to who wishes; if not told, up to what the page has seen. */
+interface Wish { paths: string[]; recursive?: boolean; since?: number }
 
 // Store.
 
@@ -122,6 +124,8 @@ interface Directory {
   indexOf(name: string): number // -1 while it is not known; asks for it
   loadedRows(): Iterable<Row>
 }
+/** What happened to a znode that is followed. */
+interface ZnodeChange { type: "data" | "children" | "created" | "deleted" | "reset"; zxid: number }
 type StoreChange = { kind: "rows" | "shape" | "status"; path: string; names?: string[] }
 
 /** The global of worker.js, as far as it is used: the types of a document do not have it. */
@@ -132,3 +136,10 @@ interface SharedWorkerGlobalScope { onconnect: ((event: MessageEvent) => void) |
 interface Mistake { line: number; column: number; message: string } // line and column from 1
 type TextKind = "text" | "json" | "yaml" | "xml"
 interface Detected { kind: TextKind | "binary" | "gzip" | "empty"; text?: string } // text where the bytes are one
+
+// Doing.
+
+/** A line of /v1/tree{path}. */
+interface TreeLine { path: string; mode: Mode; ttl_ms: number; created: number; stat?: Stat; data: string; encoding: "utf8" | "base64" }
+/** What an import does to a znode. */
+type Fate = "new" | "changed" | "same" | "conflict" | "skipped"

@@ -1,0 +1,8 @@
+// What can be done to znodes: the dialogs of it.
+
+export { createDialog } from "./create.js"
+export { removeDialog } from "./remove.js"
+export { duplicateDialog, moveDialog } from "./move.js"
+export { exportLink, exportSelection } from "./export.js"
+export { importDialog } from "./import.js"
+export { undoDialog } from "./undo.js"
