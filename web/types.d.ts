@@ -135,6 +135,8 @@ interface SharedWorkerGlobalScope { onconnect: ((event: MessageEvent) => void) |
 
 interface Mistake { line: number; column: number; message: string } // line and column from 1
 type TextKind = "text" | "json" | "yaml" | "xml"
+interface Change { a: number; aEnd: number; b: number; bEnd: number } // lines a..aEnd become lines b..bEnd of the other text
+interface Hunk { kind: "same" | "mine" | "theirs" | "both" | "conflict"; base: string[]; mine: string[]; theirs: string[] }
 interface Detected { kind: TextKind | "binary" | "gzip" | "empty"; text?: string } // text where the bytes are one
 
 // Doing.
