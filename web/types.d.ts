@@ -137,11 +137,23 @@ interface Mistake { line: number; column: number; message: string } // line and 
 type TextKind = "text" | "json" | "yaml" | "xml"
 interface Change { a: number; aEnd: number; b: number; bEnd: number } // lines a..aEnd become lines b..bEnd of the other text
 interface Hunk { kind: "same" | "mine" | "theirs" | "both" | "conflict"; base: string[]; mine: string[]; theirs: string[] }
+/** What was read of a znode; bytes are null while they were not asked for. */
+interface Reading { znode: Znode; bytes: Uint8Array<ArrayBuffer> | null; tag: string; zxid: number }
 interface Detected { kind: TextKind | "binary" | "gzip" | "empty"; text?: string } // text where the bytes are one
 
 // Doing.
 
 /** A line of /v1/tree{path}. */
 interface TreeLine { path: string; mode: Mode; ttl_ms: number; created: number; stat?: Stat; data: string; encoding: "utf8" | "base64" }
-/** What an import does to a znode. */
+/** What an import does to a znode. "conflict": another one is there, and stays. */
 type Fate = "new" | "changed" | "same" | "conflict" | "skipped"
+/** What is to be deleted. */
+interface Doomed { path: string; stat: Stat; below: number; bytes: number }
+/** What was deleted. */
+interface Copy { trees: TreeLine[][]; zxid: number; at: number }
+interface TreeMost { znodes?: number; bytes?: number; signal?: AbortSignal }
+type OnPath = (app: App, path: string) => void
+type OnPaths = (app: App, paths: string[]) => void
+type PathToPath = (path: string) => string
+/** What an import did so far. */
+interface Loaded { made: number; changed: number; same: number; kept: number; skipped: number; [more: string]: number }

@@ -31,3 +31,11 @@ export async function pack(bytes) {
 async function gather(parts) {
   return new Uint8Array(await new Blob(parts).arrayBuffer())
 }
+
+/** opened is what there is to edit in bytes: what is inside if they are packed and it is all there, else themselves.
+ * @param {Uint8Array<ArrayBuffer>} bytes */
+export async function opened(bytes) {
+  if (!isGzip(bytes)) return { bytes, packed: false }
+  const inside = await unpack(bytes).catch(() => null)
+  return inside?.whole ? { bytes: inside.bytes, packed: true } : { bytes, packed: false }
+}

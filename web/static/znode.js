@@ -7,7 +7,7 @@ import { asProblem, problemBox, sentence } from "./problems.js"
 import { curl } from "./curl.js"
 import { link } from "./route.js"
 import { count, size, span } from "./time.js"
-import { detect, viewer } from "./viewers.js"
+import { viewer } from "./viewers.js"
 import { editor } from "./editor.js"
 import { statTable } from "./stat.js"
 import { watchersOf } from "./watches.js"
@@ -35,7 +35,7 @@ class Pane {
     this.app = app
     this.path = ""
     this.tab = "data"
-    /** What was last read; bytes are null while they were not asked for. @type {{znode: Znode, bytes: Uint8Array<ArrayBuffer> | null, tag: string, zxid: number} | null} */
+    /** What was last read. @type {Reading | null} */
     this.seen = null
     /** @type {"loading" | "ready" | "missing" | "deleted" | "failed"} */
     this.status = "loading"
@@ -45,7 +45,7 @@ class Pane {
     this.agreed = false // whether data is loaded however large
     this.reading = /** @type {AbortController | null} */ (null)
     this.again = false // whether it changed while it was read
-    this.editing = /** @type {ReturnType<typeof editor> | null} */ (null)
+    this.editing = /** @type {Awaited<ReturnType<typeof editor>> | null} */ (null)
     /** The tabs that were made. @type {Record<string, HTMLElement>} */
     this.made = {}
     this.crumbs = h("nav", { "aria-label": "Path", class: "crumbs" })
@@ -168,7 +168,7 @@ class Pane {
     return { znode, bytes: bytesOf(znode), tag, zxid }
   }
 
-  /** @param {NonNullable<Pane["seen"]>} now */
+  /** @param {Reading} now */
   arrived(now) {
     const before = this.seen
     const changes = before !== null && before.znode.stat.mzxid !== now.znode.stat.mzxid
@@ -202,11 +202,11 @@ class Pane {
     }
     const { znode, bytes, tag } = this.seen
     if (!bytes || this.editing) return
-    this.editing = editor(this.app, {
-      path: this.path, bytes, tag, stat: znode.stat, kind: detect(bytes).kind,
-      close: () => { this.stopEditing(); this.render() },
-      saved: () => this.read(),
-    })
+    const { path } = this
+    const editing = await editor(this.app, { path, bytes, tag, stat: znode.stat, close: () => { this.stopEditing(); this.render() }, saved: () => this.read() })
+    if (this.path !== path || this.editing) return editing.stop()
+    this.editing = editing
+    if (this.seen.tag !== tag || this.status !== "ready") editing.changed(this.status === "ready" ? this.seen : null)
     this.made.data = this.editing.element
     this.pick("data")
     this.tabs.mark("data")
@@ -298,6 +298,7 @@ class Pane {
 
   curl() {
     const { api } = this.app
+    if (this.editing && this.tab === "data") return this.editing.curl()
     if (this.tab === "stat") return [curl("HEAD", api.url("/v1/znodes", this.path))]
     if (this.tab === "watches") return [curl("GET", api.url("/v1/watches", undefined, { path: this.path }))]
     return [curl("GET", api.url("/v1/znodes", this.path))]
