@@ -4,12 +4,20 @@ import (
 	"net/http"
 
 	"holt/httpapi/wire"
+	"holt/raftfsm/znode"
 )
 
-// getCluster answers GET /v1/cluster from what this member knows; it works without a leader.
+// getCluster answers GET /v1/cluster from what this member knows; it works without a leader. With verbose the others are asked, too.
 func (a *API) getCluster(x *exchange) error {
 	if err := x.present(); err != nil {
 		return err
+	}
+	verbose, err := x.query.flag("verbose")
+	if err != nil {
+		return err
+	}
+	if verbose {
+		return a.reportCluster(x)
 	}
 	s := a.cfg.Cluster.Status()
 	out := wire.Cluster{Name: s.Name, Leader: s.Leader, Term: s.Term, Zxid: uint64(s.Zxid)}
@@ -21,6 +29,36 @@ func (a *API) getCluster(x *exchange) error {
 	}
 	x.setZxid(s.Zxid)
 	return x.writeValue(http.StatusOK, &out)
+}
+
+// reportCluster answers with what the members say of themselves.
+func (a *API) reportCluster(x *exchange) error {
+	of := a.cfg.Cluster.Reports(x.r.Context())
+	s := a.cfg.Cluster.Status()
+	newest := znode.Zxid(0) // of those told: this member's own may have moved on since
+	for _, r := range of {
+		newest = max(newest, r.Zxid)
+	}
+	out := wire.ClusterReport{Name: s.Name, Leader: s.Leader, Term: s.Term, Zxid: uint64(s.Zxid)}
+	out.Members = make([]wire.MemberReport, 0, len(s.Members))
+	for _, m := range s.Members {
+		row := wire.MemberReport{Member: wire.Member{ID: m.ID, RaftAddr: m.RaftAddr, URL: m.URL, Voter: m.Voter, Leader: m.ID == s.Leader}}
+		if r, ok := of[m.ID]; ok {
+			fillReport(&row, &r, newest)
+		}
+		out.Members = append(out.Members, row)
+	}
+	x.setZxid(s.Zxid)
+	return x.writeValue(http.StatusOK, &out)
+}
+
+// fillReport adds what a member that was reached says of itself.
+func fillReport(row *wire.MemberReport, r *Report, newest znode.Zxid) {
+	row.Reachable, row.Ready = true, r.Ready
+	row.Zxid, row.Lag, row.AppliedIndex = uint64(r.Zxid), uint64(newest-r.Zxid), r.AppliedIndex
+	row.SnapshotZxid, row.SnapshotTime = uint64(r.SnapshotZxid), r.SnapshotTime
+	row.Znodes, row.DataBytes, row.DiskFreeBytes, row.DiskFull = r.Znodes, r.DataBytes, r.DiskFree, r.DiskFull
+	row.Sessions, row.Streams, row.Version, row.UptimeMs = r.Sessions, r.Streams, r.Version, r.UptimeMs
 }
 
 // postSync answers POST /v1/sync once this member has applied all that was committed when it was asked.

@@ -50,9 +50,12 @@ type Sessions interface {
 	Touch(key znode.SessionKey)
 }
 
-// Cluster says who the members are and how they are. It never waits.
+// Cluster says who the members are and how they are. It never waits, but for Reports.
 type Cluster interface {
 	Status() Status
+	// Reports asks all members how they are and waits a second for their answers, no longer than ctx. They are by Member.ID; who is
+	// not there could not be reached. Nobody may change the map.
+	Reports(ctx context.Context) map[string]Report
 	// Checks are what /readyz and /livez report, in a fixed order.
 	Checks() []Check
 }
@@ -72,6 +75,23 @@ type Member struct {
 	RaftAddr string // host:port
 	URL      string // for clients; "" while it is not known
 	Voter    bool
+}
+
+// Report is how a member says it is.
+type Report struct {
+	Ready        bool // whether it has caught up since it started
+	Zxid         znode.Zxid
+	AppliedIndex uint64
+	SnapshotZxid znode.Zxid // of the newest snapshot on its disk; 0 before the first
+	SnapshotTime int64      // of that, ms since the Unix epoch
+	Znodes       uint64
+	DataBytes    uint64
+	DiskFree     uint64 // bytes; 0 if it does not look
+	DiskFull     bool   // whether it takes only deletes
+	Sessions     uint64
+	Streams      uint64 // of events, and long polls
+	Version      string // of its program
+	UptimeMs     uint64
 }
 
 // Check is one reason to be ready or not.

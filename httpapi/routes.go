@@ -41,7 +41,7 @@ func (a *API) route() {
 
 	a.on("POST", "/v1/sync", endpoint{handle: a.postSync})
 	a.on("GET", "/v1/snapshot", endpoint{handle: a.getSnapshot, params: []string{"consistency"}})
-	a.on("GET", "/v1/cluster", endpoint{handle: a.getCluster})
+	a.on("GET", "/v1/cluster", endpoint{handle: a.getCluster, params: []string{"verbose"}})
 	a.on("GET", "/v1/limits", endpoint{handle: a.getLimits})
 
 	a.on("GET", "/livez", endpoint{handle: a.getLivez, params: []string{"verbose"}, uncounted: true})

@@ -3,6 +3,7 @@ package raftfsm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -35,6 +36,10 @@ type Config struct {
 	Sessions Sessions
 	// Logger gets what happens.
 	Logger *slog.Logger
+	// Version is that of the program, for the members who ask; at most MaxVersionBytes. Streams tells them how many streams of
+	// events there are; nil: nobody counts.
+	Version string
+	Streams func() int
 
 	// Heartbeat is how long a follower waits for its leader before it asks for votes, give or take; the timeouts of
 	// elections and of the leader's lease follow from it. Default DefaultHeartbeat; a cluster of one waits a tenth of it.
@@ -81,6 +86,8 @@ func (c *Config) validate() error {
 	switch {
 	case c.Name == "" || c.RaftAdvertise == "":
 		return errors.New("a member needs a name and a raft address")
+	case len(c.Version) > MaxVersionBytes:
+		return fmt.Errorf("the version has %d bytes, the limit is %d", len(c.Version), MaxVersionBytes)
 	case c.Storage == nil || c.Mux == nil || c.Logger == nil:
 		return errors.New("a member needs storage, a mux and a logger")
 	}

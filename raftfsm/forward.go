@@ -19,6 +19,7 @@ const (
 	kindTerm      = 4 // call: the current term of a member
 	kindFence     = 5 // call: the index after which nothing more comes of what was sent over lost connections
 	kindAsk       = 6 // call: something about sessions, for the leader to answer
+	kindReport    = 7 // call: how a member is
 )
 
 // Why a leader does not propose a forwarded command.

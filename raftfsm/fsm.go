@@ -150,7 +150,7 @@ func (f *fsm) noteSession(r *znode.Result) {
 // Snapshot is O(1): the state is immutable, and written out beside further Applys.
 func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 	v := f.progress.now.Load()
-	return &snapshot{view: v, log: f.log}, nil
+	return &snapshot{view: v, log: f.log, progress: f.progress}, nil
 }
 
 // Restore replaces everything with a snapshot, at start or when this member was away too long.
@@ -161,6 +161,7 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 		return fmt.Errorf("restoring a snapshot: %w", err)
 	}
 	f.machine = znode.FromState(v.state)
+	f.progress.saved.Store(&SnapshotMark{v.state.Zxid, v.state.Time})
 	f.progress.publish(v)
 	f.tell(v)
 	// Results that the snapshot covers were never seen here.

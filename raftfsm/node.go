@@ -35,7 +35,9 @@ type Node struct {
 	reads        rounds // of this member's own readers
 	leaderRounds rounds // of all members' readers, while this one leads
 	writes       *peer.Pool
-	asks         *peer.Pool    // not behind writes: those may be held back
+	asks         *peer.Pool // not behind writes: those may be held back
+	reports      reports
+	started      time.Time
 	links        atomic.Uint64 // how many connections of writes have ended: what is sent next goes over a later one
 
 	ready atomic.Bool // caught up once since the start
@@ -61,7 +63,7 @@ func Open(cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
 	n := &Node{
 		cfg: cfg, log: cfg.Logger.With("node", cfg.Name), mux: cfg.Mux, progress: &progress{}, calls: newCalls(newOrigin()),
-		outbox: newOutbox(), nudge: make(chan struct{}, 1), opened: make(chan struct{}), nudging: make(map[string]bool),
+		outbox: newOutbox(), started: time.Now(), nudge: make(chan struct{}, 1), opened: make(chan struct{}), nudging: make(map[string]bool),
 	}
 	n.outbox.node = n
 	n.ctx, n.cancel = context.WithCancel(context.Background())
@@ -108,6 +110,7 @@ func (n *Node) open() (err error) {
 		kindTerm:      {Handler: n.onTerm},
 		kindFence:     {Handler: n.onFence},
 		kindAsk:       {Handler: n.onAsk},
+		kindReport:    {Handler: n.onReport},
 	})
 	if err != nil {
 		return errors.Join(err, n.raft.Shutdown().Error(), n.trans.Close())
@@ -263,6 +266,7 @@ func (n *Node) Close() error {
 		// Whatever could start a goroutine ends before the wait for all of them.
 		n.reads.close()
 		n.leaderRounds.close()
+		n.reports.close()
 		err = errors.Join(err, n.writes.Close(), n.asks.Close(), n.mux.Close())
 		n.wg.Wait()
 		n.closeErr = errors.Join(err, n.trans.Close())

@@ -18,9 +18,10 @@ type view struct {
 
 // progress holds the newest view and those who wait for a newer one.
 type progress struct {
-	now  atomic.Pointer[view] // the newest
-	told atomic.Uint64        // raft index up to which leases were told, a moment after the view was published
-	stop <-chan struct{}      // ends all waits
+	now   atomic.Pointer[view]         // the newest
+	saved atomic.Pointer[SnapshotMark] // the newest snapshot; nil before the first
+	told  atomic.Uint64                // raft index up to which leases were told, a moment after the view was published
+	stop  <-chan struct{}              // ends all waits
 
 	mu     sync.Mutex // guards what follows
 	byZxid waiters

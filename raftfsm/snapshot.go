@@ -27,8 +27,9 @@ const (
 
 // snapshot is a view on its way to the disk.
 type snapshot struct {
-	view *view
-	log  *slog.Logger
+	view     *view
+	log      *slog.Logger
+	progress *progress
 }
 
 // Persist writes it; raft runs it beside Apply.
@@ -38,7 +39,11 @@ func (s *snapshot) Persist(sink raft.SnapshotSink) error {
 		return errors.Join(fmt.Errorf("writing a snapshot: %w", err), sink.Cancel())
 	}
 	s.log.Info("wrote a snapshot", "zxid", s.view.state.Zxid, "znodes", s.view.state.Tree.Len(), "took", time.Since(start).String())
-	return sink.Close()
+	if err := sink.Close(); err != nil {
+		return err
+	}
+	s.progress.saved.Store(&SnapshotMark{s.view.state.Zxid, time.Now().UnixMilli()})
+	return nil
 }
 
 // Release is for raft; there is nothing to let go.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"holt/httpapi"
@@ -16,6 +17,19 @@ func (j joined) Status() httpapi.Status {
 	out := httpapi.Status{Name: s.Name, Leader: s.Leader, Term: s.Term, Zxid: s.Zxid}
 	for _, m := range s.Members {
 		out.Members = append(out.Members, httpapi.Member{ID: m.Name, RaftAddr: m.RaftAddr, URL: m.URL, Voter: m.Voter})
+	}
+	return out
+}
+
+// Reports are the members' own, as far as they can be reached.
+func (j joined) Reports(ctx context.Context) map[string]httpapi.Report {
+	out := make(map[string]httpapi.Report)
+	for name, r := range j.node.Reports(ctx) {
+		out[name] = httpapi.Report{
+			Ready: r.Ready, Zxid: r.Zxid, AppliedIndex: r.AppliedIndex, SnapshotZxid: r.Snapshot.Zxid, SnapshotTime: r.Snapshot.Time,
+			Znodes: r.Znodes, DataBytes: r.DataBytes, DiskFree: r.DiskFree, DiskFull: r.DiskFull, Sessions: r.Sessions, Streams: r.Streams,
+			Version: r.Version, UptimeMs: r.UptimeMs,
+		}
 	}
 	return out
 }

@@ -195,6 +195,7 @@ func (m *member) openNode() error {
 		Watchers: m.hub, Sessions: m.leases,
 		Name: m.folder.Name, Members: m.folder.Members, RaftAdvertise: self.RaftAddr, Storage: &m.folder.Storage, Mux: mux,
 		Logger: m.log, Heartbeat: m.cfg.Heartbeat, SnapshotBytes: m.cfg.SnapshotBytes, FreeBytes: free, DiskReserve: m.cfg.DiskReserve,
+		Version: buildVersion(), Streams: func() int { n, _ := m.hub.Streams(); return n },
 	})
 	if err != nil {
 		return errors.Join(err, mux.Close())

@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"holt/httpapi"
@@ -37,7 +38,10 @@ type Faults struct {
 	Linearizable error // what Linearizable gives
 	Hold         bool  // Propose and Linearizable wait for as long as this is set
 	NoLeader     bool  // Status knows no leader
-	Checks       []httpapi.Check
+	// Others are members beside this one, and Reports what they say of themselves; who is not in Reports cannot be reached.
+	Others  []httpapi.Member
+	Reports map[string]httpapi.Report
+	Checks  []httpapi.Check
 }
 
 // NewNode is a Node with nothing but the root.
@@ -176,10 +180,23 @@ func (n *Node) Status() httpapi.Status {
 	s := httpapi.Status{Name: "n1", Leader: "n1", Term: 1, Zxid: n.state.Zxid, Members: []httpapi.Member{
 		{ID: "n1", RaftAddr: "127.0.0.1:7071", URL: "http://127.0.0.1:7070", Voter: true},
 	}}
+	s.Members = append(s.Members, n.faults.Others...)
 	if n.faults.NoLeader {
 		s.Leader = ""
 	}
 	return s
+}
+
+// Reports is a Cluster's.
+func (n *Node) Reports(context.Context) map[string]httpapi.Report {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	of := map[string]httpapi.Report{"n1": {
+		Ready: true, Zxid: n.state.Zxid, AppliedIndex: 7, SnapshotZxid: 1, SnapshotTime: 1_795_301_423_000, Znodes: uint64(n.state.Tree.Len()),
+		DataBytes: uint64(n.state.Tree.Bytes()), DiskFree: 1 << 30, Sessions: 2, Streams: 3, Version: "test", UptimeMs: 4,
+	}}
+	maps.Copy(of, n.faults.Reports)
+	return of
 }
 
 // Checks is a Cluster's.

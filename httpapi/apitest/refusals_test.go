@@ -81,7 +81,7 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 		{"GET /v1/cluster\nIf-None-Match: *", 400, wire.BadArguments},
 		{"GET /v1/znodes/a\nHolt-Session: x", 400, wire.BadArguments},
 		{"POST /v1/txn?x=1\n\n{}", 400, wire.BadArguments},
-		{"GET /v1/cluster?verbose", 400, wire.BadArguments},
+		{"GET /v1/cluster?verbose=yes", 400, wire.BadArguments},
 		{"GET /readyz?verbose=yes", 400, wire.BadArguments},
 		{"GET /openapi.yaml?x", 400, wire.BadArguments},
 		{"GET /v1/znodes/a\n\nbody", 400, wire.BadArguments},
@@ -204,6 +204,10 @@ func TestHealth(t *testing.T) {
 	s.do("HEAD /readyz").is(503)
 	if c := read[wire.Cluster](s.do("GET /v1/cluster").is(200)); len(c.Members) != 1 || !c.Members[0].Leader || c.Leader != "n1" {
 		t.Errorf("the cluster is %+v", c)
+	}
+	s.Fail(Faults{NoLeader: true})
+	if c := read[wire.Cluster](s.do("GET /v1/cluster?verbose=false").is(200)); c.Leader != "" || c.Members[0].Leader {
+		t.Errorf("without a leader the cluster is %+v", c)
 	}
 	if l := read[wire.Limits](s.do("GET /v1/limits").is(200)); l.DataBytes != 1<<20 || l.WriteWaitMs != 10_000 || l.Requests != 4096 {
 		t.Errorf("the limits are %+v", l)

@@ -95,6 +95,36 @@ type Cluster struct {
 	Members []Member `json:"members"`
 }
 
+// ClusterReport answers GET /v1/cluster?verbose=true. Its other fields are Cluster's.
+type ClusterReport struct {
+	Name    string         `json:"name"`
+	Leader  string         `json:"leader"`
+	Term    uint64         `json:"term"`
+	Zxid    uint64         `json:"zxid"`
+	Members []MemberReport `json:"members"`
+}
+
+// MemberReport is one server of the cluster, and how it says it is. All of that is zero while it cannot be reached. Sizes are in
+// bytes, times in ms, and Lag is how many transactions it is behind the newest that any of them knows.
+type MemberReport struct {
+	Member
+	Reachable     bool   `json:"reachable"`
+	Ready         bool   `json:"ready"`
+	Zxid          uint64 `json:"zxid"`
+	Lag           uint64 `json:"lag"`
+	AppliedIndex  uint64 `json:"applied_index"`
+	SnapshotZxid  uint64 `json:"snapshot_zxid"`
+	SnapshotTime  int64  `json:"snapshot_time"`
+	Znodes        uint64 `json:"znodes"`
+	DataBytes     uint64 `json:"data_bytes"`
+	DiskFreeBytes uint64 `json:"disk_free_bytes"`
+	DiskFull      bool   `json:"disk_full"`
+	Sessions      uint64 `json:"sessions"`
+	Streams       uint64 `json:"streams"`
+	Version       string `json:"version"`
+	UptimeMs      uint64 `json:"uptime_ms"`
+}
+
 // Problem is the body of every error (application/problem+json, RFC 9457), and what the case adds.
 type Problem struct {
 	Type      string `json:"type"`

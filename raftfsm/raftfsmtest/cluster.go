@@ -58,6 +58,8 @@ type Config struct {
 type Attachment struct {
 	Watchers raftfsm.Watchers
 	Sessions raftfsm.Sessions
+	// Streams counts them.
+	Streams func() int
 	// Now is the member's wall clock, if it is not the bubble's.
 	Now func() time.Time
 	// Opened is called with the Node once it is open, Closed before it is closed, be it by a crash.
@@ -228,7 +230,7 @@ func (c *Cluster) open(h *host) (*process, error) {
 		p.aside = c.cfg.Attach(h.index)
 	}
 	p.node, err = raftfsm.Open(raftfsm.Config{
-		Watchers: p.aside.Watchers, Sessions: p.aside.Sessions, Now: p.aside.Now,
+		Watchers: p.aside.Watchers, Sessions: p.aside.Sessions, Now: p.aside.Now, Streams: p.aside.Streams, Version: "of " + h.name,
 		Name: h.name, Members: c.members, RaftAdvertise: h.name + ":7", Mux: mux, Logger: c.logger,
 		Storage:   &raftfsm.Storage{Logs: logs, Stable: stable, Snaps: snaps, Stall: stall},
 		Heartbeat: c.cfg.Heartbeat, MaxStall: c.cfg.MaxStall, SnapshotBytes: c.cfg.SnapshotBytes,
