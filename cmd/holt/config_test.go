@@ -28,6 +28,8 @@ func TestAConfigurationThatCannotWorkIsRefusedByName(t *testing.T) {
 		"HOLT_MAX_DATA_BYTES": {"0", "1048577"},
 		"HOLT_SNAPSHOT_BYTES": {"0"},
 		"HOLT_DISK_RESERVE":   {"-1", "9223372036854775808"},
+		"HOLT_UI_BANNER":      {"red:", "two\nlines", "\x1b[31m", strings.Repeat("é", 201)},
+		"HOLT_UI_READ_ONLY":   {"perhaps"},
 	} {
 		for _, value := range values {
 			t.Run(variable+"="+value, func(t *testing.T) {
