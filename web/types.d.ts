@@ -157,3 +157,34 @@ type OnPaths = (app: App, paths: string[]) => void
 type PathToPath = (path: string) => string
 /** What an import did so far. */
 interface Loaded { made: number; changed: number; same: number; kept: number; skipped: number; [more: string]: number }
+
+// Seeing.
+
+interface Session { owner: string; timeout_ms: number; expires_in_ms: number | null; opened: number }
+interface WholeSession extends Session { ephemerals: string[]; watches: { path: string; mode: string }[] }
+interface Watch { owner: string; path: string; mode: string }
+/** What a list of the server is shown with. */
+interface Listed {
+  label: string
+  noun: [one: string, more: string]
+  columns: string[]
+  url(): string // of the page that is shown
+  rows(body: any): any[] // in an answer
+  key(row: any): string
+  make(row: any): HTMLElement
+  renew?(element: HTMLElement, row: any): void // a row that is shown already
+  link?(after?: string): string // to the page behind a row, and to the first; without it there is only the first
+  after?(): string | undefined // the row the page is behind; of the first none
+  stale?(body: HTMLElement): void // what it shows may not be so any more
+  shown?(): void
+}
+interface Member {
+  id: string; raft_addr: string; url: string; voter: boolean; leader: boolean; reachable: boolean; ready: boolean
+  zxid: number; lag: number; snapshot_zxid: number; snapshot_time: number; disk_free_bytes: number; disk_full: boolean; version: string; uptime_ms: number
+}
+interface Cluster { name: string; leader: string; term: number; zxid: number; members: Member[] }
+interface Sample { name: string; labels: Record<string, string>; value: number }
+type Buckets = [le: number, count: number][] // of a histogram: how many were at most le
+type Counts = (labels: Sample["labels"]) => boolean
+/** A line of the log of events; n grows, and a note is no event. */
+interface EventLine { n: number; seen: number; zxid: number; type?: string; path?: string; cause?: string; note?: string }

@@ -1,4 +1,4 @@
-// What can be done to znodes: the dialogs of it.
+// What can be done to znodes.
 
 export { createDialog } from "./create.js"
 export { removeDialog } from "./remove.js"

@@ -1,6 +1,6 @@
 // Deleting znodes.
 
-import { curlBox, limits, mayWrite, pathList, shown, tag, visit } from "./act.js"
+import { curlBox, input, limits, mayWrite, pathList, shown, visit } from "./act.js"
 import { curl, quote } from "./curl.js"
 import { field, fill, h } from "./dom.js"
 import { openDialog } from "./dialog.js"
@@ -12,13 +12,10 @@ import { offerUndo, takeCopy } from "./undo.js"
 
 const NAME_LIMIT = 40 // characters that anybody types
 
-/** @typedef {{path: string, stat: Stat, below: number, bytes: number}} Item */
-
 /** look reads what is at the paths, and how much is below. @param {App} app @param {string[]} paths */
 async function look(app, paths) {
   const answer = await app.api.ask("POST", app.api.url("/v1/txn"), { json: { ops: paths.map((path) => ({ op: "exists", path })) } })
-  /** @type {Item[]} */
-  const items = []
+  const items = /** @type {Doomed[]} */ ([])
   for (const { path, stat } of (await answer.json()).results) {
     if (!stat) continue
     const is = stat.num_children ? await amount(app, path) : { znodes: 1, bytes: stat.data_length }
@@ -27,98 +24,81 @@ async function look(app, paths) {
   return items
 }
 
-/** total is how many znodes they are. @param {Item[]} items */
-function total(items) {
-  return items.reduce((n, i) => n + 1 + i.below, 0)
+/** total is how many znodes they are. @param {Doomed[]} items */
+const total = (items) => items.reduce((n, i) => n + 1 + i.below, 0)
+
+/** request deletes them all: one by itself, several in a transaction. @param {App} app @param {Doomed[]} items
+ * @returns {[string, string, Ask]} */
+function request(app, items) {
+  const [{ path, below, stat }] = items
+  if (items.length === 1) return ["DELETE", app.api.url("/v1/znodes", path, { recursive: below > 0 }), { headers: { "If-Match": `"${stat.version}.${stat.czxid}"` } }]
+  return ["POST", app.api.url("/v1/txn"), { json: { ops: items.map((i) => ({ op: "delete", path: i.path, version: i.stat.version, czxid: i.stat.czxid, ...(i.below && { recursive: true }) })) } }]
 }
 
-/** one is the request that deletes one. @param {App} app @param {Item} i @returns {[string, string, {headers: Record<string, string>}]} */
-function one(app, i) {
-  return ["DELETE", app.api.url("/v1/znodes", i.path, { recursive: i.below > 0 }), { headers: { "If-Match": tag(i.stat) } }]
-}
-
-/** together is the transaction that deletes them all. @param {Item[]} items */
-function together(items) {
-  return { ops: items.map((i) => ({ op: "delete", path: i.path, version: i.stat.version, czxid: i.stat.czxid, ...(i.below && { recursive: true }) })) }
-}
-
-/** removeDialog asks whether to delete znodes with all below them, and does. @param {App} app @param {string[]} paths */
+/** removeDialog asks whether to delete znodes with all below them, and does. @type {OnPaths} */
 export function removeDialog(app, paths) {
   if (!mayWrite(app)) return
-  const tops = topmost(paths).filter((p) => p !== "/")
-  if (!tops.length) return void app.shell.toast("The root cannot be deleted.")
+  const tops = topmost(paths)
+  if (tops.includes("/")) return void app.shell.toast("The root cannot be deleted.")
   const body = h("div", null, h("p", { role: "status" }, "Looking at what would go…"))
   const box = curlBox()
-  const typed = h("input", { autocomplete: "off", spellcheck: "false" })
-  /** @type {Item[]} */
-  let items = []
-  let most = { tree_delete: 0, txn_ops: 0 }
-  let word = "" // to be typed
+  const typed = input("")
+  let items = /** @type {Doomed[]} */ ([]), word = "", fits = true
 
   async function draw() {
     items = await look(app, tops)
-    most = /** @type {any} */ (await limits(app))
-    const n = total(items), [i] = items
-    const name = visible(base(i?.path || ""))
-    word = items.every((x) => !x.below) ? "" : items.length === 1 && name === base(i.path) && name.length <= NAME_LIMIT ? name : String(n)
-    const huge = items.find((x) => x.below + 1 > most.tree_delete)
-    const owned = items.filter((x) => x.stat.ephemeral_owner)
+    const most = await limits(app), n = total(items), name = base(items[0]?.path || "")
+    fits = n <= most.tree_delete && items.length <= most.txn_ops
+    word = n === items.length ? "" : items.length === 1 && name === visible(name) && name.length <= NAME_LIMIT ? name : String(n)
     typed.value = ""
+    const huge = items.find((x) => x.below >= most.tree_delete)
+    const owned = items.filter((x) => x.stat.ephemeral_owner)
     fill(body,
-      !items.length && h("p", null, "There is nothing there any more."),
-      items.length > 0 && h("p", null, `${many(n, "znode")} with ${size(items.reduce((s, x) => s + x.bytes, 0))} of data ${n === 1 ? "goes" : "go"}:`),
+      h("p", null, n ? `${many(n, "znode")} with ${size(items.reduce((s, x) => s + x.bytes, 0))} of data:` : "There is nothing there any more."),
       pathList(items.map((x) => x.path + (x.below ? ` and ${count(x.below)} below` : ""))),
-      owned.length > 0 && h("p", { class: "notice" }, `${owned.length === 1 ? `It belongs to session ${owned[0].stat.ephemeral_owner}` : `${owned.length} belong to sessions`}, which may not expect this.`),
-      items.some((x) => x.below) && h("p", { class: "notice" }, "What changes below meanwhile goes too: only the top is checked for changes."),
-      items.length > 1 && n > most.tree_delete && !huge && h("p", { class: "notice" }, `More than ${count(most.tree_delete)} do not fit in one transaction: they go one after the other.`),
-      huge && h("div", { class: "problem" }, h("p", null, shown(huge.path), ` has ${count(huge.below)} znodes below; one delete takes at most ${count(most.tree_delete)}. In steps, which is not atomic, a terminal does it:`),
-        h("pre", { tabindex: 0 }, `holt rm -r --batch ${quote(huge.path)}`)),
-      word !== "" && !huge && field(`Type ${word} to delete`, typed))
+      owned.length > 0 && h("p", { class: "notice" }, `Ephemeral, of session ${owned[0].stat.ephemeral_owner}${owned.length > 1 ? " and others" : ""}, which may not expect this.`),
+      word && h("p", { class: "notice" }, "What changes below meanwhile goes too: only the top is checked."),
+      !fits && !huge && h("p", { class: "notice" }, "That is too much for one transaction: they go one after the other."),
+      huge ? h("div", { class: "problem" }, h("p", null, shown(huge.path), ` is too much: one delete takes ${count(most.tree_delete)} znodes. In steps, which is not atomic, a terminal does it:`),
+        h("pre", { tabindex: 0 }, `holt rm -r --batch ${quote(huge.path)}`)) : word && field(`Type ${word} to delete`, typed))
     if (huge) items = []
-    box.say(items.length === 1 ? [curl(...one(app, i))] : items.length ? [curl("POST", app.api.url("/v1/txn"), { json: together(items) })] : [])
+    if (items.length) {
+      const [method, url, ask] = request(app, items)
+      box.say(curl(method, url, /** @type {any} */ (ask)))
+    } else box.say()
     if (word) typed.focus()
   }
 
-  /** each deletes them one after the other. @param {(done: number) => void} tell */
-  async function each(tell) {
-    const done = /** @type {Item[]} */ ([]), not = /** @type {string[]} */ ([])
-    for (const i of items) {
-      try {
-        await app.api.write(...one(app, i))
-        done.push(i)
-      } catch (err) {
-        not.push(`${i.path}: ${sentence(err)}`)
-      }
-      tell(done.length + not.length)
-    }
-    return { done, not }
-  }
-
   async function run() {
-    if (!items.length) throw refusal("There is nothing to delete.")
-    if (word && typed.value !== word) {
+    if (!items.length) throw refusal("There is nothing to delete here.")
+    if (typed.value !== word) {
       typed.focus()
       throw refusal(`Type ${word} to confirm.`)
     }
-    let done = items, not = /** @type {string[]} */ ([])
+    const done = /** @type {Doomed[]} */ ([]), not = /** @type {string[]} */ ([])
     const copy = await takeCopy(app, items).catch(() => null)
-    try {
-      if (items.length === 1) await app.api.write(...one(app, items[0]))
-      else if (items.length <= most.txn_ops && total(items) <= most.tree_delete) await app.api.write("POST", app.api.url("/v1/txn"), { json: together(items) })
-      else ({ done, not } = await each((n) => d.trouble(`${n} of ${items.length} …`)))
-    } catch (err) {
-      await draw().catch(() => {}) // what is there now
-      throw err
+    for (const some of fits ? [items] : items.map((i) => [i])) {
+      try {
+        await app.api.write(...request(app, some))
+        done.push(...some)
+      } catch (err) {
+        if (fits) {
+          await draw().catch(() => {}) // what is there now
+          throw err
+        }
+        not.push(`${some[0].path}: ${sentence(err)}`)
+      }
+      if (!fits) d.trouble(`${done.length + not.length} of ${items.length} …`)
     }
-    if (copy) copy.trees = copy.trees.filter((t) => done.some((i) => i.path === t[0].path))
-    for (const p of app.selection.list()) if (done.some((i) => isBelow(p, i.path))) app.selection.toggle(p)
-    if (done.length) offerUndo(app, copy, `${done.length === 1 ? done[0].path : many(done.length, "znode")}${total(done) > done.length ? " and what was below" : ""} deleted.`)
-    const here = app.route.place
-    const gone = here.section === "tree" && done.find((i) => isBelow(here.path, i.path))
+    const went = (/** @type {string} */ p) => done.find((i) => isBelow(p, i.path))
+    if (copy) copy.trees = copy.trees.filter((t) => went(t[0].path))
+    app.selection.list().filter(went).forEach((p) => app.selection.toggle(p))
+    if (done.length) offerUndo(app, copy, `${done.length === 1 ? done[0].path : many(done.length, "znode")}${total(done) > done.length ? " and all below" : ""} deleted.`)
+    const gone = app.route.place.section === "tree" && went(app.route.place.path)
     if (gone) visit(app, parent(gone.path))
-    if (!not.length) return true
+    if (!not.length) return
     await draw()
-    throw refusal(`${many(done.length, "tree")} deleted, ${not.length} not. ${not.slice(0, 5).join(" ")}`)
+    throw refusal(`${done.length} deleted, ${not.length} not. ${not.slice(0, 5).join(" ")}`)
   }
   const d = openDialog({ title: tops.length === 1 ? "Delete a znode" : `Delete ${tops.length} znodes`, body: [body, box.element], buttons: [{ label: "Delete", kind: "danger", run }] })
   draw().catch((err) => fill(body, problemBox(err)))
