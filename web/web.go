@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// MaxBytes bounds all files of the page together, uncompressed.
+// MaxBytes bounds all files of the page together as they are served, uncompressed.
 const MaxBytes = 200 << 10
 
 //go:embed static
@@ -86,6 +86,9 @@ func New(cfg Config) (*Pages, error) {
 		b, err := static.ReadFile(name)
 		if err != nil {
 			return err
+		}
+		if path.Ext(name) == ".js" {
+			b = slim(b)
 		}
 		return p.add(strings.TrimPrefix(name, "static/"), b)
 	})
