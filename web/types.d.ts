@@ -135,6 +135,7 @@ interface SharedWorkerGlobalScope { onconnect: ((event: MessageEvent) => void) |
 
 interface Mistake { line: number; column: number; message: string } // line and column from 1
 type TextKind = "text" | "json" | "yaml" | "xml"
+interface XmlToken { kind: string; start: number; end: number; name: string } // kinds: open close empty text comment instruction doctype
 interface Change { a: number; aEnd: number; b: number; bEnd: number } // lines a..aEnd become lines b..bEnd of the other text
 interface Hunk { kind: "same" | "mine" | "theirs" | "both" | "conflict"; base: string[]; mine: string[]; theirs: string[] }
 /** What was read of a znode; bytes are null while they were not asked for. */
