@@ -138,8 +138,16 @@ type TextKind = "text" | "json" | "yaml" | "xml"
 interface XmlToken { kind: string; start: number; end: number; name: string } // kinds: open close empty text comment instruction doctype
 interface Change { a: number; aEnd: number; b: number; bEnd: number } // lines a..aEnd become lines b..bEnd of the other text
 interface Hunk { kind: "same" | "mine" | "theirs" | "both" | "conflict"; base: string[]; mine: string[]; theirs: string[] }
+type Bytes = Uint8Array<ArrayBuffer>
 /** What was read of a znode; bytes are null while they were not asked for. */
-interface Reading { znode: Znode; bytes: Uint8Array<ArrayBuffer> | null; tag: string; zxid: number }
+interface Reading { znode: Znode; bytes: Bytes | null; tag: string; zxid: number }
+/** What is edited: bytes and text are unpacked, and there is no text in binary data. */
+interface Draft { bytes: Bytes; packed: boolean; text?: string }
+/** The three versions of a text, and what is done with what is chosen. */
+interface Conflict { base: string; mine: string; theirs: string; about: string; merge(text: string): void; take(): void; closed(): void }
+/** A hunk as it is shown: its sides with sign, lines and the index of the first; equal lines are folded. */
+interface Shown { same: boolean; head?: any; sides: { sign: string; lines: string[]; at: number }[] }
+type Side = "mine" | "theirs" | "both"
 interface Detected { kind: TextKind | "binary" | "gzip" | "empty"; text?: string } // text where the bytes are one
 
 // Doing.
@@ -148,22 +156,47 @@ interface Detected { kind: TextKind | "binary" | "gzip" | "empty"; text?: string
 interface TreeLine { path: string; mode: Mode; ttl_ms: number; created: number; stat?: Stat; data: string; encoding: "utf8" | "base64" }
 /** What an import does to a znode. "conflict": another one is there, and stays. */
 type Fate = "new" | "changed" | "same" | "conflict" | "skipped"
-/** What is to be deleted. */
+interface Foretold { path: string; kind: Fate; why: string }
+/** What an import did so far. */
+interface Loaded { made: number; changed: number; same: number; kept: number; skipped: number; [more: string]: number }
+/** What is to be deleted, and how much is below. */
 interface Doomed { path: string; stat: Stat; below: number; bytes: number }
 /** What was deleted. */
 interface Copy { trees: TreeLine[][]; zxid: number; at: number }
-interface TreeMost { znodes?: number; bytes?: number; signal?: AbortSignal }
+interface Preset { name?: string; mode?: Mode; data?: string }
 type OnPath = (app: App, path: string) => void
 type OnPaths = (app: App, paths: string[]) => void
 type PathToPath = (path: string) => string
-/** What an import did so far. */
-interface Loaded { made: number; changed: number; same: number; kept: number; skipped: number; [more: string]: number }
+
+/** subtree.js */
+interface Subtree {
+  refusal(text: string): import("./static/problems.js").Problem
+  amount(app: App, path: string, signal?: AbortSignal): Promise<{ znodes: number; bytes: number }>
+  readTree(app: App, path: string, most?: { znodes?: number; bytes?: number; signal?: AbortSignal }): Promise<{ lines: TreeLine[]; zxid: number }>
+  ndjson(lines: TreeLine[]): Blob
+  bytesIn(lines: TreeLine[]): number
+  topmost(paths: string[]): string[]
+  mover(from: string, to: string): PathToPath
+  parseLines(text: string): { trees: TreeLine[][]; mistakes: { line: number; text: string }[] }
+  mistakeIn(line: any, above: string[]): string
+  compare(lines: TreeLine[], move: PathToPath, there: TreeLine[], replace: boolean): Foretold[]
+  creates(lines: TreeLine[], move: PathToPath): { op: string; path: string; mode: Mode; data: string; encoding: string; ttl_ms?: number }[]
+  parted(lines: TreeLine[], owner: string): { kept: TreeLine[]; lost: TreeLine[] } // owner is "" if there is no session
+  keepNumbers(app: App, lines: TreeLine[], to: string): Promise<void> // to: where the first is now
+  transaction(lines: TreeLine[], from: string, to: string, moves: boolean, parents: boolean): { ops: any[] }
+  common(paths: string[]): string
+}
 
 // Seeing.
 
 interface Session { owner: string; timeout_ms: number; expires_in_ms: number | null; opened: number }
 interface WholeSession extends Session { ephemerals: string[]; watches: { path: string; mode: string }[] }
 interface Watch { owner: string; path: string; mode: string }
+/** An element that shows what is read; lost may give other words for what went wrong. */
+type Poll = (ms: number, read: () => Promise<any>, show: (got: any, body: HTMLElement) => void, lost?: (err: unknown, body: HTMLElement) => any) =>
+  { element: HTMLElement; now(): void }
+/** renew is for elements that are there already. */
+type Keep = <T>(parent: Element, list: T[], key: (item: T) => string, make: (item: T) => HTMLElement, renew?: (element: HTMLElement, item: T) => void) => void
 /** What a list of the server is shown with. */
 interface Listed {
   label: string
@@ -174,8 +207,8 @@ interface Listed {
   key(row: any): string
   make(row: any): HTMLElement
   renew?(element: HTMLElement, row: any): void // a row that is shown already
-  link?(after?: string): string // to the page behind a row, and to the first; without it there is only the first
-  after?(): string | undefined // the row the page is behind; of the first none
+  link(after?: string): string // to the page behind a row, and to the first
+  after(): string | undefined // the row the page is behind; of the first none
   stale?(body: HTMLElement): void // what it shows may not be so any more
   shown?(): void
 }
@@ -186,6 +219,7 @@ interface Member {
 interface Cluster { name: string; leader: string; term: number; zxid: number; members: Member[] }
 interface Sample { name: string; labels: Record<string, string>; value: number }
 type Buckets = [le: number, count: number][] // of a histogram: how many were at most le
-type Counts = (labels: Sample["labels"]) => boolean
+/** What samples of a name, or those of them that count, come to. */
+type OfSamples<T> = (samples: Sample[], name: string, counts?: (labels: Sample["labels"]) => boolean) => T
 /** A line of the log of events; n grows, and a note is no event. */
 interface EventLine { n: number; seen: number; zxid: number; type?: string; path?: string; cause?: string; note?: string }

@@ -1,56 +1,59 @@
-// A table of what the server lists a page at a time, read again and again while it is looked at.
+// Tables of what the server lists a page at a time, and what is in them.
 
 import { h, fill } from "./dom.js"
-import { problemBox, sentence } from "./problems.js"
+import { input, shown } from "./act.js"
+import { mistake } from "./path.js"
+import { link } from "./route.js"
 import { at, count, many } from "./time.js"
 import { keep, poll } from "./poll.js"
 
 export const PAGE = 200 // rows at once
 export const EVERY = 5000 // ms between two readings
 
-/**
- * @template T
- * @typedef {object} Listed
- * @property {string} label of the table
- * @property {[one: string, more: string]} noun
- * @property {string[]} columns
- * @property {() => string} url of the page that is shown
- * @property {(body: any) => T[]} rows in an answer
- * @property {(row: T) => string} key
- * @property {(row: T) => HTMLElement} make
- * @property {(element: HTMLElement, row: T) => void} [renew]
- * @property {(after?: string) => string} [link] to the page behind a row, and to the first; without it there is only the first
- * @property {() => boolean} [later] whether that is not the first page
- * @property {(body: HTMLElement) => void} [stale] what it shows may not be so any more
- * @property {() => void} [shown]
- */
+/** @param {...any} words */
+export const quiet = (...words) => h("p", { class: "quiet" }, words)
 
-/** listing makes it. Nothing is read any more once it has left the page. @template T @param {App} app @param {Listed<T>} l */
+/** @param {string} path */
+export const toZnode = (path) => h("a", { href: link("tree", path) }, shown(path))
+
+/** @param {...any} content */
+export const cell = (...content) => h("td", null, content)
+
+/** head is that of a table. @param {string[]} columns */
+export const head = (columns) => h("thead", null, h("tr", null, columns.map((c) => h("th", { scope: "col" }, c))))
+
+/** askPath is a form for a path. @param {string} label @param {string} name of its button @param {(path: string) => void} go @param {...any} more */
+export function askPath(label, name, go, ...more) {
+  const field = input("", { placeholder: "/", "aria-label": label })
+  const wrong = h("p", { class: "trouble", role: "alert" })
+  const element = h("form", { class: "row", onsubmit: (/** @type {Event} */ e) => {
+    e.preventDefault()
+    const bad = field.value && mistake(field.value)
+    fill(wrong, bad)
+    if (!bad) go(field.value)
+  } }, field, h("button", null, name), more, wrong)
+  return { field, element }
+}
+
+/** listing makes one. @param {App} app @param {Listed} l */
 export function listing(app, l) {
-  const asOf = h("p", { class: "quiet" })
-  const trouble = h("div")
-  const body = h("tbody")
-  const table = h("table", { hidden: true, "aria-label": l.label }, h("thead", null, h("tr", null, l.columns.map((c) => h("th", { scope: "col" }, c)))), body)
+  const asOf = quiet()
+  const rows = h("tbody")
+  const table = h("table", { "aria-label": l.label }, head(l.columns), rows)
   const pages = h("p", { class: "row" })
-  const element = h("div", null, h("div", { class: "row" }, asOf, h("button", { type: "button", class: "small push", onclick: () => reading.now() }, "Refresh")),
-    trouble, table, pages)
-  let seen = 0
-  const reading = poll(EVERY, async (signal) => {
-    const a = await app.api.ask("GET", l.url(), { signal })
+  const { element, now } = poll(EVERY, async () => {
+    const a = await app.api.ask("GET", l.url())
     return { zxid: a.zxid, got: await a.json() }
-  }, ({ zxid, got }) => {
-    const rows = l.rows(got)
-    const later = l.later?.() || false
-    seen = Date.now()
-    fill(trouble)
-    keep(body, rows, l.key, l.make, l.renew)
-    table.hidden = rows.length === 0
-    asOf.textContent = `${rows.length ? many(rows.length, ...l.noun) : `No ${l.noun[0]}`}${later || got.next ? " on this page" : ""}, as of ${at(seen)}, zxid ${count(zxid)}.`
-    fill(pages, l.link && later && h("a", { href: l.link() }, "First page"), got.next && (l.link ? h("a", { href: l.link(got.next) }, "Next page") : `There are more than these ${PAGE}.`))
+  }, ({ zxid, got }, body) => {
+    const list = l.rows(got)
+    const after = l.after()
+    if (!table.isConnected) fill(body, table, pages)
+    keep(rows, list, l.key, l.make, l.renew)
+    table.hidden = !list.length
+    fill(asOf, `${list.length ? many(list.length, ...l.noun) : `No ${l.noun[0]}`}${after || got.next ? " on this page" : ""}, as of ${at(Date.now())}, zxid ${count(zxid)}.`)
+    fill(pages, after && h("a", { href: l.link() }, "First page"), got.next && h("a", { href: l.link(got.next) }, "Next page"))
     l.shown?.()
-  }, (err) => {
-    l.stale?.(body)
-    fill(trouble, seen ? h("p", { class: "notice", role: "status" }, `Not refreshed since ${at(seen)}. ${sentence(err)}`) : problemBox(err, reading.now))
-  }, element)
-  return { element, body, now: reading.now, stop: reading.stop }
+  }, (_, body) => l.stale?.(body))
+  element.prepend(h("div", { class: "row" }, asOf, h("button", { type: "button", class: "small push", onclick: now }, "Refresh")))
+  return { element, rows, now }
 }
