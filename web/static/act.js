@@ -3,6 +3,7 @@
 import { fill, h } from "./dom.js"
 import { visible } from "./path.js"
 import { link } from "./route.js"
+import { refusal } from "./subtree.js"
 
 const LINE_LIMIT = 4000 // characters of a curl line that is shown
 const LIST_LIMIT = 20 // paths that are listed
@@ -20,24 +21,41 @@ export const shown = (path) => h("bdi", { class: "mono" }, visible(path))
 export const pathList = (paths) => h("ul", { class: "paths" }, paths.slice(0, LIST_LIMIT).map((p) => h("li", null, shown(p))),
   paths.length > LIST_LIMIT && h("li", null, `and ${paths.length - LIST_LIMIT} more`))
 
+/** button is a small one. @param {string} text @param {() => void} onclick */
+export const button = (text, onclick) => h("button", { type: "button", class: "small", onclick }, text)
+
 /** input is a field for what no dictionary knows. @param {string} value @param {Record<string, any>} [more] */
 export const input = (value, more) => h("input", { class: "path", spellcheck: "false", autocomplete: "off", value, ...more })
 
-/** check is a box to tick, and its label. @param {string} text @param {Record<string, any>} [props] */
-export function check(text, props) {
-  const box = h("input", { type: "checkbox", ...props })
+/** must refuses, at the field it is about, if there is a no. @param {HTMLElement} e @param {string | false} no */
+export function must(e, no) {
+  e.setAttribute("aria-invalid", String(Boolean(no)))
+  if (!no) return
+  e.focus()
+  throw refusal(no)
+}
+
+/** check is a box to tick, and its label. @param {string} text */
+export function check(text) {
+  const box = h("input", { type: "checkbox" })
   return { box, element: h("div", { class: "field" }, h("label", null, box, " ", text)) }
 }
 
 /** curlBox shows the lines that do what the dialog is about to do. */
 export function curlBox() {
   const pre = h("pre", { tabindex: 0, "aria-label": "The same with curl" })
-  const element = h("details", { open: true }, h("summary", { class: "quiet" }, "The same with curl"), pre)
-  return { element, say: (/** @type {string[]} */ ...lines) => fill(pre, lines.map((l) => l.length > LINE_LIMIT ? l.slice(0, LINE_LIMIT) + "…" : l).join("\n")) }
+  const say = (/** @type {string[]} */ ...lines) => fill(pre, lines.map((l) => l.length > LINE_LIMIT ? l.slice(0, LINE_LIMIT) + "…" : l).join("\n"))
+  return { element: h("details", { open: true }, h("summary", { class: "quiet" }, "The same with curl"), pre), say }
 }
+
+/** unmark takes the marks from what went. @param {App} app @param {(path: string) => any} went */
+export const unmark = (app, went) => app.selection.list().filter(went).forEach((p) => app.selection.toggle(p))
 
 /** visit shows a znode in the tree. @type {OnPath} */
 export const visit = (app, path) => app.route.go(link("tree", path, app.route.place.section === "tree" ? app.route.place.query : {}))
 
 /** limits are those of the server, by name. @param {App} app @returns {Promise<Record<string, number>>} */
 export const limits = (app) => app.api.get("/v1/limits")
+
+/** txn carries out ops, all or none, as a session if there is one. @param {App} app @param {any[]} ops @param {string} [session] */
+export const txn = (app, ops, session) => app.api.write("POST", app.api.url("/v1/txn"), { json: { ops }, headers: session ? { "Holt-Session": session } : {}, timeout: 60000 })

@@ -3,6 +3,5 @@
 export { createDialog } from "./create.js"
 export { removeDialog } from "./remove.js"
 export { duplicateDialog, moveDialog } from "./move.js"
-export { exportLink, exportSelection } from "./export.js"
-export { importDialog } from "./import.js"
+export { exportLink, exportSelection, importDialog } from "./transfer.js"
 export { undoDialog } from "./undo.js"

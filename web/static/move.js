@@ -1,23 +1,14 @@
 // Moving and duplicating a znode with all below it, in one transaction.
 
-import { check, curlBox, input, limits, mayWrite, shown, visit } from "./act.js"
+import { check, curlBox, input, limits, mayWrite, must, shown, txn, unmark, visit } from "./act.js"
 import { curl } from "./curl.js"
 import { field, fill, h } from "./dom.js"
 import { openDialog } from "./dialog.js"
 import { ownSession } from "./own-session.js"
 import { isBelow, mistake, sequence } from "./path.js"
 import { problemBox } from "./problems.js"
-import { bytesIn, creates, keepNumbers, mover, parted, readTree, refusal } from "./subtree.js"
+import { bytesIn, keepNumbers, parted, readTree, refusal, transaction } from "./subtree.js"
 import { many, size } from "./time.js"
-
-/** transaction makes the lines again at another place, and deletes them here, children first, or checks that they are as they were
- * read. A child made meanwhile lets its parent's delete fail.
- * @param {TreeLine[]} lines @param {string} from @param {string} to @param {boolean} moves @param {boolean} parents */
-export function transaction(lines, from, to, moves, parents) {
-  const [first, ...rest] = creates(lines, mover(from, to))
-  const was = lines.map(({ path, stat }) => ({ op: moves ? "delete" : "check", path, version: stat?.version, czxid: stat?.czxid }))
-  return { ops: [{ ...first, ...(parents && { parents }) }, ...rest, ...was.reverse()] }
-}
 
 /** moveDialog asks where a znode is to be, and moves it there with all below. @type {OnPath} */
 export const moveDialog = (app, path) => place(app, path, true)
@@ -28,11 +19,9 @@ export const duplicateDialog = (app, path) => place(app, path, false)
 /** @param {App} app @param {string} path @param {boolean} moves */
 function place(app, path, moves) {
   if (!mayWrite(app)) return
-  const own = ownSession(app)
-  const box = curlBox()
+  const own = ownSession(app), box = curlBox(), label = moves ? "Move" : "Duplicate"
   const notes = h("div", null, h("p", { role: "status" }, "Looking at what is there…"))
-  const to = input(moves ? path : path + "-copy")
-  const parents = check("Make parents that are missing")
+  const to = input(moves ? path : path + "-copy"), parents = check("Make parents that are missing")
   let lines = /** @type {TreeLine[]} */ ([]) // what is made, once it is read
 
   async function look() {
@@ -48,32 +37,25 @@ function place(app, path, moves) {
     draw()
   }
   const json = () => transaction(lines, path, to.value, moves, parents.box.checked)
-  /** @param {string} id @returns {Record<string, string>} */
-  const headers = (id) => lines.some((l) => l.mode === "ephemeral") ? { "Holt-Session": id } : {}
+  const ephemeral = () => lines.some((l) => l.mode === "ephemeral")
   function draw() {
-    to.removeAttribute("aria-invalid")
-    if (lines.length) box.say(curl("POST", app.api.url("/v1/txn"), { json: json(), headers: headers("ID") }))
+    if (lines.length) box.say(curl("POST", app.api.url("/v1/txn"), { json: json(), headers: ephemeral() ? { "Holt-Session": "ID" } : {} }))
   }
   async function run() {
     if (!lines.length) throw refusal("It cannot be done as it is.")
-    const no = mistake(to.value) || (to.value === path || moves && isBelow(to.value, path) ? "It needs another path, and cannot move below itself." : "")
-    if (no) {
-      to.setAttribute("aria-invalid", "true")
-      to.focus()
-      throw refusal(no)
-    }
+    must(to, mistake(to.value))
+    must(to, (to.value === path || moves && isBelow(to.value, path)) && "It needs another path, and cannot move below itself.")
     try {
-      await app.api.write("POST", app.api.url("/v1/txn"), { json: json(), headers: headers(own.id), timeout: 60000 })
+      await txn(app, json().ops, ephemeral() ? own.id : "")
     } catch (err) {
       look().catch((worse) => fill(notes, problemBox(worse)))
       throw err
     }
     await keepNumbers(app, lines, to.value).catch(app.shell.problem)
     app.shell.toast(`${path} is ${moves ? "moved" : "copied"} to ${to.value}.`, { kind: "good" })
-    if (moves) app.selection.list().filter((p) => isBelow(p, path)).forEach((p) => app.selection.toggle(p))
+    if (moves) unmark(app, (p) => isBelow(p, path))
     visit(app, to.value)
   }
-  const label = moves ? "Move" : "Duplicate"
   openDialog({
     title: `${label} a znode`, buttons: [{ label, kind: "main", run }],
     body: [h("div", { oninput: draw }, h("p", null, shown(path), " with all below it"), field("To the path", to), parents.element, notes), box.element],

@@ -1,13 +1,13 @@
 // The session of this page: opened when something needs it, ended with the page.
 
 import { freshKey } from "./api.js"
+import { button } from "./act.js"
 import { h } from "./dom.js"
 import { openDialog } from "./dialog.js"
 import { Problem } from "./problems.js"
 import { link } from "./route.js"
 
-// A page behind others is woken once a minute; one that closes ends its session at once.
-const TIMEOUT = "150s"
+const TIMEOUT = "150s" // a page behind others is woken once a minute; one that closes ends its session at once
 const AGAIN = 2000 // ms after a keepalive that failed
 
 /** @type {WeakMap<App, OwnSession>} */
@@ -27,8 +27,8 @@ class OwnSession {
     this.id = "" // the key to it, kept nowhere else
     this.owner = "" // its public name; "" while there is none
     this.timer = 0
-    this.opening = /** @type {Promise<string> | undefined} */ (undefined)
-    this.chip = h("button", { type: "button", class: "small", onclick: () => this.show() })
+    this.opening = /** @type {Promise<string> | null} */ (null)
+    this.chip = button("", () => this.show())
     addEventListener("pagehide", () => {
       if (!this.id) return
       fetch(this.url(), { method: "DELETE", keepalive: true, headers: { "Idempotency-Key": freshKey() } }).catch(() => {})
@@ -42,25 +42,23 @@ class OwnSession {
 
   /** open gives its id. @returns {Promise<string>} */
   open() {
-    this.opening ||= this.start().finally(() => { this.opening = undefined })
-    return this.opening
+    return this.opening ||= this.start().finally(() => { this.opening = null })
   }
 
   async start() {
     if (this.id) return this.id
-    const told = await (await this.app.api.write("POST", this.app.api.url("/v1/sessions", undefined, { timeout: TIMEOUT }))).json()
-    this.id = told.id
-    this.owner = told.owner
-    this.chip.textContent = `Session ${told.owner}`
+    const { id, owner, timeout_ms } = await (await this.app.api.write("POST", this.app.api.url("/v1/sessions", undefined, { timeout: TIMEOUT }))).json()
+    Object.assign(this, { id, owner })
+    this.chip.textContent = `Session ${owner}`
     this.app.shell.tools.append(this.chip)
-    this.next(told.timeout_ms / 3)
+    this.next(timeout_ms / 3)
     return this.id
   }
 
   /** @param {number} ms */
   next(ms) {
+    const id = this.id
     this.timer = window.setTimeout(async () => {
-      const id = this.id
       try {
         const told = await (await this.app.api.ask("POST", this.url("/keepalive"))).json()
         if (id === this.id) this.next(told.next_keepalive_ms)
@@ -80,15 +78,16 @@ class OwnSession {
     this.chip.remove()
   }
 
+  async close() {
+    if (this.id) await this.app.api.write("DELETE", this.url())
+    this.ended("")
+  }
+
   show() {
     const d = openDialog({
-      title: `Session ${this.owner}`,
+      title: `Session ${this.owner}`, buttons: [{ label: "Close the session", kind: "danger", run: () => this.close() }],
       body: [h("p", null, "This page opened it for ephemeral znodes. Closing or reloading the page ends it, and they go with it. ",
         h("a", { href: link("sessions", this.owner), onclick: () => d.close() }, "What it holds"))],
-      buttons: [{ label: "Close the session", kind: "danger", run: async () => {
-        if (this.id) await this.app.api.write("DELETE", this.url())
-        this.ended("")
-      } }],
     })
   }
 }

@@ -1,6 +1,6 @@
 // Deleting znodes.
 
-import { curlBox, input, limits, mayWrite, pathList, shown, visit } from "./act.js"
+import { curlBox, input, limits, mayWrite, must, pathList, shown, txn, unmark, visit } from "./act.js"
 import { curl, quote } from "./curl.js"
 import { field, fill, h } from "./dom.js"
 import { openDialog } from "./dialog.js"
@@ -14,9 +14,8 @@ const NAME_LIMIT = 40 // characters that anybody types
 
 /** look reads what is at the paths, and how much is below. @param {App} app @param {string[]} paths */
 async function look(app, paths) {
-  const answer = await app.api.ask("POST", app.api.url("/v1/txn"), { json: { ops: paths.map((path) => ({ op: "exists", path })) } })
   const items = /** @type {Doomed[]} */ ([])
-  for (const { path, stat } of (await answer.json()).results) {
+  for (const { path, stat } of (await (await txn(app, paths.map((path) => ({ op: "exists", path })))).json()).results) {
     if (!stat) continue
     const is = stat.num_children ? await amount(app, path) : { znodes: 1, bytes: stat.data_length }
     items.push({ path, stat, below: is.znodes - 1, bytes: is.bytes })
@@ -27,8 +26,7 @@ async function look(app, paths) {
 /** total is how many znodes they are. @param {Doomed[]} items */
 const total = (items) => items.reduce((n, i) => n + 1 + i.below, 0)
 
-/** request deletes them all: one by itself, several in a transaction. @param {App} app @param {Doomed[]} items
- * @returns {[string, string, Ask]} */
+/** request deletes them all: one by itself, several in a transaction. @param {App} app @param {Doomed[]} items @returns {[string, string, any]} */
 function request(app, items) {
   const [{ path, below, stat }] = items
   if (items.length === 1) return ["DELETE", app.api.url("/v1/znodes", path, { recursive: below > 0 }), { headers: { "If-Match": `"${stat.version}.${stat.czxid}"` } }]
@@ -41,40 +39,33 @@ export function removeDialog(app, paths) {
   const tops = topmost(paths)
   if (tops.includes("/")) return void app.shell.toast("The root cannot be deleted.")
   const body = h("div", null, h("p", { role: "status" }, "Looking at what would go…"))
-  const box = curlBox()
-  const typed = input("")
+  const box = curlBox(), typed = input("")
   let items = /** @type {Doomed[]} */ ([]), word = "", fits = true
 
   async function draw() {
     items = await look(app, tops)
     const most = await limits(app), n = total(items), name = base(items[0]?.path || "")
+    const huge = items.find((x) => x.below >= most.tree_delete), owned = items.filter((x) => x.stat.ephemeral_owner)
     fits = n <= most.tree_delete && items.length <= most.txn_ops
     word = n === items.length ? "" : items.length === 1 && name === visible(name) && name.length <= NAME_LIMIT ? name : String(n)
     typed.value = ""
-    const huge = items.find((x) => x.below >= most.tree_delete)
-    const owned = items.filter((x) => x.stat.ephemeral_owner)
-    fill(body,
-      h("p", null, n ? `${many(n, "znode")} with ${size(items.reduce((s, x) => s + x.bytes, 0))} of data:` : "There is nothing there any more."),
-      pathList(items.map((x) => x.path + (x.below ? ` and ${count(x.below)} below` : ""))),
-      owned.length > 0 && h("p", { class: "notice" }, `Ephemeral, of session ${owned[0].stat.ephemeral_owner}${owned.length > 1 ? " and others" : ""}, which may not expect this.`),
-      word && h("p", { class: "notice" }, "What changes below meanwhile goes too: only the top is checked."),
-      !fits && !huge && h("p", { class: "notice" }, "That is too much for one transaction: they go one after the other."),
-      huge ? h("div", { class: "problem" }, h("p", null, shown(huge.path), ` is too much: one delete takes ${count(most.tree_delete)} znodes. In steps, which is not atomic, a terminal does it:`),
-        h("pre", { tabindex: 0 }, `holt rm -r --batch ${quote(huge.path)}`)) : word && field(`Type ${word} to delete`, typed))
+    const notes = [
+      owned.length && `Ephemeral, of session ${owned[0].stat.ephemeral_owner}${owned.length > 1 ? " and others" : ""}, which may not expect this.`,
+      word && "What changes below meanwhile goes too: only the top is checked.",
+      !fits && !huge && "That is too much for one transaction: they go one after the other.",
+    ]
+    fill(body, h("p", null, n ? `${many(n, "znode")} with ${size(items.reduce((s, x) => s + x.bytes, 0))} of data:` : "There is nothing there any more."),
+      pathList(items.map((x) => x.path + (x.below ? ` and ${count(x.below)} below` : ""))), notes.map((t) => t && h("p", { class: "notice" }, t)),
+      huge ? h("div", { class: "problem" }, shown(huge.path), ` is too much: one delete takes ${count(most.tree_delete)} znodes. In steps, which is not atomic, a terminal does it: `,
+        h("code", null, `holt rm -r --batch ${quote(huge.path)}`)) : word && field(`Type ${word} to delete`, typed))
     if (huge) items = []
-    if (items.length) {
-      const [method, url, ask] = request(app, items)
-      box.say(curl(method, url, /** @type {any} */ (ask)))
-    } else box.say()
+    box.say(...(items.length ? [curl(...request(app, items))] : []))
     if (word) typed.focus()
   }
 
   async function run() {
     if (!items.length) throw refusal("There is nothing to delete here.")
-    if (typed.value !== word) {
-      typed.focus()
-      throw refusal(`Type ${word} to confirm.`)
-    }
+    must(typed, typed.value !== word && `Type ${word} to confirm.`)
     const done = /** @type {Doomed[]} */ ([]), not = /** @type {string[]} */ ([])
     const copy = await takeCopy(app, items).catch(() => null)
     for (const some of fits ? [items] : items.map((i) => [i])) {
@@ -92,7 +83,7 @@ export function removeDialog(app, paths) {
     }
     const went = (/** @type {string} */ p) => done.find((i) => isBelow(p, i.path))
     if (copy) copy.trees = copy.trees.filter((t) => went(t[0].path))
-    app.selection.list().filter(went).forEach((p) => app.selection.toggle(p))
+    unmark(app, went)
     if (done.length) offerUndo(app, copy, `${done.length === 1 ? done[0].path : many(done.length, "znode")}${total(done) > done.length ? " and all below" : ""} deleted.`)
     const gone = app.route.place.section === "tree" && went(app.route.place.path)
     if (gone) visit(app, parent(gone.path))

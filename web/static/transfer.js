@@ -1,0 +1,158 @@
+// Trees to files, and back, with a look first at what that would do.
+
+import { button, check, curlBox, input, mayWrite, must, pathList, shown } from "./act.js"
+import { curl } from "./curl.js"
+import { field, fill, h } from "./dom.js"
+import { openDialog } from "./dialog.js"
+import { base, escape, isBelow, join, mistake } from "./path.js"
+import { Problem, problemBox, sentence } from "./problems.js"
+import { amount, BYTES_LIMIT, common, compare, mover, ndjson, parseLines, readTree, refusal, topmost, ZNODES_LIMIT } from "./subtree.js"
+import { count, many, size } from "./time.js"
+
+const PAGE = 200 // rows of the preview
+const CURL_LIMIT = 20 // trees in the curl lines
+const PROGRESS_MS = 1500
+const LOAD_MS = 600000 // that one tree may take
+const KINDS = /** @type {[Fate, string][]} */ ([["new", "new"], ["changed", "changed"], ["conflict", "conflicting, kept"], ["skipped", "skipped"], ["same", "the same"]])
+
+/** exportLink is where a znode with all below it is, as a file of any size. @param {string} path */
+export const exportLink = (path) => `/v1/tree${escape(path)}?include=data`
+
+/** @param {string} href @param {string} name */
+const save = (href, name) => h("a", { href, download: name + ".ndjson" }).click()
+
+/** exportSelection saves znodes, each with all below it, in one file. @type {OnPaths} */
+export function exportSelection(app, paths) {
+  const tops = topmost(paths).sort()
+  if (tops.length === 1) return save(exportLink(tops[0]), base(tops[0]).replace("/", "root"))
+  const stop = new AbortController(), status = h("p", { role: "status" })
+  async function run() {
+    let all = new Blob(), znodes = 0
+    for (const path of tops) {
+      fill(status, `${many(znodes, "znode")}, ${size(all.size)}, now ${path}`)
+      const { lines } = await readTree(app, path, { bytes: BYTES_LIMIT - all.size, signal: stop.signal })
+      all = new Blob([all, ndjson(lines)], { type: "application/x-ndjson" })
+      znodes += lines.length
+    }
+    save(URL.createObjectURL(all), "marked") // held until the page goes
+    app.shell.toast(`${many(znodes, "znode")} exported.`, { kind: "good" })
+  }
+  openDialog({
+    title: `Export ${tops.length} znodes`, buttons: [{ label: "Export", kind: "main", run }], closed: () => stop.abort(),
+    body: [h("p", null, "Each with all below it, as lines of JSON. Each is of a zxid of its own."), pathList(tops), status],
+  })
+}
+
+/** readFile takes a file apart. @param {File} file */
+async function readFile(file) {
+  if (file.size > BYTES_LIMIT) throw refusal("The file is too large for the page. The curl line loads any.")
+  const { trees, mistakes } = parseLines(new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer()))
+  const n = trees.flat().length
+  if (!mistakes.length && (!n || n > ZNODES_LIMIT)) throw refusal(n ? "The file has too many znodes for the page. The curl line loads any." : "The file has no lines.")
+  return { trees, mistakes }
+}
+
+/** importDialog loads a file at a znode, or below it. @type {OnPath} */
+export function importDialog(app, path) {
+  if (!mayWrite(app)) return
+  const box = curlBox(), view = h("div", { role: "status" }), stop = new AbortController()
+  const file = h("input", { type: "file", onchange: choose }), to = input(path), replace = check("Replace data that differs (else only add)")
+  let trees = /** @type {TreeLine[][]} */ ([]), from = "/", turn = 0, loading = false
+  let result = /** @type {any[] | null} */ (null)
+
+  async function choose() {
+    const f = file.files?.[0]
+    if (!f) return
+    trees = []
+    fill(view, "Reading the file…")
+    box.say(line(path))
+    try {
+      const read = await readFile(f)
+      if (read.mistakes.length) {
+        return fill(view, h("div", { class: "problem" }, "The file cannot be loaded as it is:", h("ul", { class: "paths" }, read.mistakes.map((m) => h("li", null, `Line ${m.line}: `, shown(m.text))))))
+      }
+      trees = read.trees
+    } catch (err) {
+      return fill(view, problemBox(err instanceof Problem ? err : refusal(`The file cannot be read: ${err instanceof Error ? err.message : ""}`)))
+    }
+    from = common(trees.map((t) => t[0].path))
+    to.value = from === "/" || isBelow(path, from) ? path : isBelow(from, path) ? from : join(path, base(from))
+    await preview()
+  }
+  const query = () => ({ parents: true, replace: replace.box.checked })
+  const line = (/** @type {string} */ at) => curl("PUT", app.api.url("/v1/tree", at, query()), { headers: { "Content-Type": "application/x-ndjson" }, file: file.files?.[0].name })
+  const goal = (/** @type {TreeLine[]} */ t) => mover(from, to.value)(t[0].path)
+  /** foretell compares the file with what is there. */
+  async function foretell() {
+    const all = []
+    for (const t of trees) {
+      const there = await readTree(app, goal(t), { signal: stop.signal }).catch((err) => {
+        if (err instanceof Problem && err.code === "no_node") return { lines: [] }
+        throw err
+      })
+      all.push(compare(t, mover(from, to.value), there.lines, replace.box.checked))
+    }
+    return list(all.flat())
+  }
+  async function preview() {
+    if (!trees.length) return
+    const mine = ++turn
+    box.say(...trees.slice(0, CURL_LIMIT).flatMap((t) => [trees[1] ? `# of the file only the lines of ${t[0].path}:` : [], line(goal(t))].flat()))
+    fill(view, "Comparing with what is there…")
+    const rows = mistake(to.value) || await foretell().catch((err) => problemBox(err, preview))
+    if (mine === turn) fill(view, rows)
+  }
+  async function load() {
+    must(file, !trees.length && "Choose a file that can be loaded first.")
+    must(to, mistake(to.value))
+    const sum = /** @type {Loaded} */ ({ made: 0, changed: 0, same: 0, kept: 0, skipped: 0 })
+    const add = (/** @type {any} */ told) => { for (const k in sum) sum[k] += told?.[k] || 0 }
+    let at = to.value
+    loading = true
+    d.trouble("Loading…")
+    const timer = setInterval(() => amount(app, at).then((n) => loading && d.trouble(`Loading. At ${at} ${many(n.znodes, "znode")} so far…`), () => {}), PROGRESS_MS)
+    try {
+      for (const t of trees) {
+        at = goal(t)
+        add(await (await app.api.write("PUT", app.api.url("/v1/tree", at, query()), { body: ndjson(t), timeout: LOAD_MS, signal: stop.signal })).json())
+      }
+    } catch (err) {
+      add(err instanceof Problem && err.told.loaded)
+      await preview()
+      throw refusal(`${sentence(err)} Until then: ${words(sum)} Import again to go on: what is as in the file is left alone.`)
+    } finally {
+      loading = false
+      clearInterval(timer)
+    }
+    result = [h("p", null, words(sum)), h("p", null, "Looked at again, the file and the tree compare so:"), await foretell().catch((err) => problemBox(err))]
+  }
+  const d = openDialog({
+    title: "Import", wide: true, buttons: [{ label: "Import", kind: "main", run: load }],
+    guard: () => (loading ? "The import is under way. What is loaded stays." : ""),
+    closed: () => {
+      stop.abort()
+      if (result) openDialog({ title: "Imported", wide: true, buttons: [], body: result })
+    },
+    body: [field("File", file, "An export, or a list of such lines. It can be dropped here."),
+      h("div", { onchange: preview }, field("To", to, "Where the first znode of the file comes to; of several trees, what is above all of them."), replace.element), view, box.element],
+  })
+}
+
+/** words says what a load did. @param {Loaded} n */
+const words = (n) => `${count(n.made)} made, ${count(n.changed)} changed, ${count(n.same)} the same, ${count(n.kept)} kept as they were, ${count(n.skipped)} skipped.`
+
+/** list shows the rows, a kind and a page at a time. @param {Foretold[]} rows */
+function list(rows) {
+  const body = h("div", null), of = (/** @type {string} */ k) => rows.filter((r) => r.kind === k)
+  const buttons = KINDS.map(([k, label]) => button(`${count(of(k).length)} ${label}`, () => draw(k, 0)))
+  /** @param {Fate} kind @param {number} at */
+  function draw(kind, at) {
+    const some = of(kind)
+    buttons.forEach((b, i) => b.setAttribute("aria-pressed", String(KINDS[i][0] === kind)))
+    const turn = (/** @type {string} */ label, /** @type {number} */ to) => some[to] && button(label, () => draw(kind, to))
+    fill(body, h("ul", { class: "paths" }, some.slice(at, at + PAGE).map((r) => h("li", null, shown(r.path), " ", h("small", null, r.why)))),
+      some.length > PAGE && h("div", { class: "row" }, turn("Earlier", at - PAGE), `from ${count(at + 1)} of ${count(some.length)}`, turn("Later", at + PAGE)))
+  }
+  draw(KINDS.find(([k]) => of(k).length)?.[0] || "new", 0)
+  return h("div", null, h("div", { class: "row" }, buttons), body)
+}
