@@ -218,8 +218,7 @@ interface Member {
 }
 interface Cluster { name: string; leader: string; term: number; zxid: number; members: Member[] }
 interface Sample { name: string; labels: Record<string, string>; value: number }
-type Buckets = [le: number, count: number][] // of a histogram: how many were at most le
 /** What samples of a name, or those of them that count, come to. */
-type OfSamples<T> = (samples: Sample[], name: string, counts?: (labels: Sample["labels"]) => boolean) => T
+type OfSamples = (samples: Sample[], name: string, counts?: (labels: Sample["labels"]) => boolean) => number
 /** A line of the log of events; n grows, and a note is no event. */
 interface EventLine { n: number; seen: number; zxid: number; type?: string; path?: string; cause?: string; note?: string }

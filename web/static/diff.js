@@ -58,45 +58,46 @@ function changes(trace, x, y, head) {
   return found
 }
 
-/** lineBlock shows lines with their numbers; sign says in text what they are. @param {string} tag @param {string} sign @param {string[]} lines
- * @param {number} from @param {string[]} [others] what they are compared with: of long lines the part that differs is shown */
-export function lineBlock(tag, sign, lines, from, others = []) {
-  return h(tag, { class: "lines" }, lines.map((l, i) => h("div", { class: "dl", "data-n": from + i + 1 }, sign + cut(l, others[i]))))
-}
-
-/** @param {string} line @param {string | undefined} other */
+/** cut is a line, or of a long one the part where it begins to differ. @param {string} line @param {string | undefined} other */
 function cut(line, other) {
   if (line.length <= CUT) return shown(line)
   let at = 0
   while (other && at < other.length && line[at] === other[at]) at++
-  const from = other ? Math.max(0, Math.min(at, line.length) - CUT / 2) : 0
-  return `${from ? "…" : ""}${shown(line.slice(from, from + CUT))}${from + CUT < line.length ? "…" : ""} (${many(line.length, "character")})`
+  const from = Math.max(0, at - CUT / 2)
+  return `${from ? "…" : ""}${shown(line.slice(from, from + CUT))}… (${many(line.length, "character")})`
 }
 
-/** diffView shows what differs between two texts, side by side where there is room. @param {string} a @param {string} b */
-export function diffView(a, b) {
-  const [as, bs] = [a.split("\n"), b.split("\n")]
+/** hunksView shows hunks, the sides of each beside one another where there is room; of equal lines some around the others.
+ * @param {string} label @param {Shown[]} hunks */
+export function hunksView(label, hunks) {
+  let left = ROWS
+  const rows = hunks.map(({ same, sides, head }, i) => {
+    if (left <= 0) return head
+    const block = (/** @type {number} */ from, /** @type {number} */ to) => h("div", { class: same ? "sides same" : "sides" }, sides.map((s, k) =>
+      h(s.sign === "-" ? "del" : s.sign === " " ? "div" : "ins", { class: "lines" }, s.lines.slice(from, to).map((l, n) =>
+        h("div", { class: "dl", "data-n": s.at + from + n + 1 }, s.sign, " ", cut(l, sides[k ? k - 1 : 1].lines[from + n]))))))
+    const most = Math.max(...sides.map((s) => s.lines.length))
+    left -= same ? Math.min(most, 2 * CONTEXT) : most
+    const [first, last] = [i ? CONTEXT : 0, i < hunks.length - 1 ? CONTEXT : 0]
+    if (!same || most <= first + last + 1) return [head, block(0, left + most)]
+    return [first > 0 && block(0, first), h("p", { class: "quiet" }, `… ${many(most - first - last, "equal line")}`), last > 0 && block(most - last, most)]
+  })
+  return h("div", { class: "diff", tabindex: 0, role: "region", "aria-label": label }, rows, left <= 0 && h("p", { class: "quiet" }, "… There is more than is shown."))
+}
+
+/** diffView shows what differs between two texts. @param {string} before @param {string} after */
+export function diffView(before, after) {
+  const [as, bs] = [before.split("\n"), after.split("\n")]
   const found = diff(as, bs)
   if (!found) return h("p", { class: "notice" }, `Too different to show line by line: ${many(as.length, "line")} before, ${many(bs.length, "line")} after.`)
-  if (!found.length) return h("p", null, "Nothing differs.")
-  /** @type {HTMLElement[]} */
-  const rows = []
-  let left = ROWS
-  let at = 0 // what was shown of a
-  found.forEach((c, i) => {
-    if (left <= 0) return
-    const from = Math.max(at, c.a - CONTEXT)
-    if (from > at) rows.push(h("p", { class: "quiet" }, `… ${many(from - at, "equal line")}`))
-    const until = Math.min(as.length, c.aEnd + CONTEXT, found[i + 1]?.a ?? Infinity)
-    const same = (/** @type {number} */ x, /** @type {number} */ y, /** @type {number} */ n) => n > 0 && h("div", { class: "pair same" },
-      lineBlock("div", "  ", as.slice(x, x + n), x), lineBlock("div", "  ", as.slice(x, x + n), y))
-    const [old, fresh] = [as.slice(c.a, Math.min(c.aEnd, c.a + left)), bs.slice(c.b, Math.min(c.bEnd, c.b + left))]
-    left -= Math.max(old.length, fresh.length)
-    rows.push(.../** @type {HTMLElement[]} */ ([same(from, from + c.b - c.a, c.a - from),
-      h("div", { class: "pair" }, lineBlock("del", "- ", old, c.a, fresh), lineBlock("ins", "+ ", fresh, c.b, old)),
-      same(c.aEnd, c.bEnd, until - c.aEnd)].filter(Boolean)))
-    at = until
-  })
-  rows.push(h("p", { class: "quiet" }, left <= 0 ? "… More differs than is shown." : at < as.length ? `… ${many(as.length - at, "equal line")}` : ""))
-  return h("div", { class: "diff", tabindex: 0, role: "region", "aria-label": "What changes" }, rows)
+  /** @type {Shown[]} */
+  const hunks = []
+  let [a, b] = [0, 0]
+  for (const c of [...found, { a: as.length, aEnd: 0, b: bs.length, bEnd: 0 }]) {
+    const [left, right] = [as.slice(a, c.a), bs.slice(b, c.b)]
+    if (left.length) hunks.push({ same: true, sides: [{ sign: " ", lines: left, at: a }, { sign: " ", lines: right, at: b }] })
+    if (c.aEnd || c.bEnd) hunks.push({ same: false, sides: [{ sign: "-", lines: as.slice(c.a, c.aEnd), at: c.a }, { sign: "+", lines: bs.slice(c.b, c.bEnd), at: c.b }] })
+    ;[a, b] = [c.aEnd, c.bEnd]
+  }
+  return hunksView("What changes", hunks)
 }

@@ -9,7 +9,7 @@ const PAGE = 4096 // bytes shown at once
 export function hexLines(bytes, from, to) {
   const lines = []
   for (let at = from; at < Math.min(to, bytes.length); at += 16) {
-    const row = Array.from(bytes.subarray(at, Math.min(at + 16, to)))
+    const row = Array.from(bytes.subarray(at, at + 16))
     const hex = row.map((b, i) => (i === 8 ? " " : "") + b.toString(16).padStart(2, "0")).join(" ")
     lines.push(`${at.toString(16).padStart(8, "0")}  ${hex.padEnd(48)}  ${row.map((b) => (b > 31 && b < 127 ? String.fromCharCode(b) : "·")).join("")}`)
   }
@@ -18,20 +18,15 @@ export function hexLines(bytes, from, to) {
 
 /** hexView shows bytes, a page at a time. @param {Uint8Array} bytes */
 export function hexView(bytes) {
-  let at = 0
   const pre = h("pre", { class: "hex", tabindex: 0, role: "region", "aria-label": "Bytes in hexadecimal" })
   const where = h("span", { role: "status" })
-  const go = h("input", { size: 10, "aria-label": "Offset to go to, 0x… for hexadecimal", placeholder: "offset", onchange: () => show(Number(go.value) || 0) })
-  const back = h("button", { type: "button", onclick: () => show(at - PAGE) }, "Earlier")
-  const on = h("button", { type: "button", onclick: () => show(at + PAGE) }, "Later")
-  /** @param {number} to */
-  function show(to) {
-    at = Math.floor(Math.min(Math.max(to, 0), bytes.length - 1) / PAGE) * PAGE
+  const pages = Math.ceil(bytes.length / PAGE)
+  const page = h("input", { type: "number", min: 1, max: pages, value: "1", "aria-label": "Page", oninput: show })
+  function show() {
+    const at = (Math.min(Math.max(Number(page.value) || 1, 1), pages) - 1) * PAGE
     pre.textContent = hexLines(bytes, at, at + PAGE)
-    where.textContent = `${count(at)} to ${count(Math.min(at + PAGE, bytes.length))} of ${many(bytes.length, "byte")}`
-    back.disabled = at === 0
-    on.disabled = at + PAGE >= bytes.length
+    where.textContent = `Bytes ${count(at)} to ${count(Math.min(at + PAGE, bytes.length) - 1)} of ${many(bytes.length, "byte")}`
   }
-  show(0)
-  return h("div", null, bytes.length > PAGE && h("p", { class: "row" }, back, on, go, where), pre)
+  show()
+  return h("div", null, pages > 1 && h("p", { class: "row" }, "Page", page, ` of ${count(pages)}. `, where), pre)
 }

@@ -38,7 +38,7 @@ export function merge3(base, mine, theirs) {
   return hunks
 }
 
-/** merged is the text of hunks; choices say what is taken of each conflict, in order. @param {Hunk[]} hunks @param {("mine" | "theirs" | "both")[]} choices */
+/** merged is the text of hunks; choices say what is taken of each conflict, in order. @param {Hunk[]} hunks @param {Side[]} choices */
 export function merged(hunks, choices) {
   let n = 0
   return hunks.flatMap((c) => {

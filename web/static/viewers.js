@@ -2,36 +2,29 @@
 
 import { h, fill } from "./dom.js"
 import { size } from "./time.js"
-import { oddities, textView } from "./text.js"
+import { oddities, textOf, textView } from "./text.js"
 import { jsonFormat, jsonProblems, jsonView } from "./json.js"
 import { xmlFormat, xmlTokens } from "./xml.js"
 import { yamlChecks, yamlPaint, yamlProblems } from "./yaml.js"
 import { hexView } from "./hex.js"
-import { isGzip } from "./gzip.js"
+import { isGzip, unpack } from "./gzip.js"
 
 const LOOKED_AT = 64 << 10 // characters that tell YAML from prose
 
 /** What each kind is called. */
 export const kinds = { text: "Text", json: "JSON", yaml: "YAML", xml: "XML", binary: "Binary", gzip: "gzip", empty: "Empty" }
 
-/** detect tells the kind of bytes; text is there unless they are none. @param {Uint8Array} bytes @returns {Detected} */
+/** detect tells the kind of bytes. @param {Bytes} bytes @returns {Detected} */
 export function detect(bytes) {
-  if (!bytes.length) return { kind: "empty", text: "" }
   if (isGzip(bytes)) return { kind: "gzip" }
-  let text
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    return { kind: "binary" }
-  }
-  if (text.includes("\0")) return { kind: "binary" }
-  return { kind: kindOf(text), text }
+  const text = textOf(bytes)
+  return { kind: text === undefined ? "binary" : text ? kindOf(text) : "empty", text }
 }
 
-/** kindOf tells the kind of a text by how it begins. @param {string} text @returns {TextKind} */
+/** @param {string} text @returns {TextKind} */
 function kindOf(text) {
   const start = text.slice(0, LOOKED_AT).replace(/^\ufeff/, "").trimStart()
-  if (/^\{\s*["}]/.test(start) || (/^\[\s*[[\]{"\d-tfn]/.test(start) && !jsonProblems(text).length)) return "json"
+  if (/^\{\s*["}]/.test(start) || (start[0] === "[" && !jsonProblems(text).length)) return "json"
   if (/^<(\?xml|!--|!DOCTYPE|[\p{L}_])/u.test(start)) return "xml"
   const lines = start.split("\n", 200).filter((l) => l.trim() && !/^\s*#/.test(l))
   const like = lines.filter((l) => /^\s*(- |-$|---|(- )?["\w./-]+:(\s|$))/.test(l)).length
@@ -49,47 +42,55 @@ export function checked(kind) {
   return { json: "the whole grammar, and repeated keys", xml: "whether it is well-formed", yaml: yamlChecks }[kind] || ""
 }
 
-/** canFormat says whether format does something for the kind. @param {string} kind */
+/** canFormat says whether format does something for a kind. @param {string} kind */
 export function canFormat(kind) {
   return kind === "json" || kind === "xml"
 }
 
-/** format is the text indented. One with errors stays as it is. @param {string} kind @param {string} text */
-export function format(kind, text) {
-  if (kind === "json" && !jsonProblems(text).some((p) => !p.message.includes("twice"))) return jsonFormat(text)
-  if (kind === "xml" && !xmlTokens(text).problems.length) return xmlFormat(text)
-  return text
+/** broken says whether a mistake is more than a repeated key. @param {Mistake[]} mistakes */
+function broken(mistakes) {
+  return mistakes.some((m) => !m.message.includes("twice"))
 }
 
-/**
- * viewer shows bytes, with buttons to look at them otherwise; the choice is remembered by kind.
- * @param {App} app @param {Uint8Array} bytes @param {Detected} [found]
- */
-export function viewer(app, bytes, found = detect(bytes)) {
-  const { kind, text } = found
+/** format is the text indented. One with errors stays as it is. @param {string} kind @param {string} text */
+export function format(kind, text) {
+  return !canFormat(kind) || broken(check(kind, text)) ? text : kind === "json" ? jsonFormat(text) : xmlFormat(text)
+}
+
+/** viewer shows bytes, with buttons to look at them otherwise; the choice is remembered by kind.
+ * @param {App} app @param {Bytes} bytes @returns {HTMLElement} */
+export function viewer(app, bytes) {
+  const { kind, text } = detect(bytes)
   if (kind === "empty") return h("p", { class: "quiet" }, "No data: 0 bytes.")
-  const mistakes = text === undefined ? [] : check(kind, text)
-  const broken = mistakes.some((m) => !m.message.includes("twice"))
-  const ways = kind === "json" || kind === "xml" ? ["pretty", "raw", "hex"] : text === undefined ? ["hex"] : ["raw", "hex"]
-  const words = /** @type {Record<string, string>} */ ({ pretty: "Pretty", raw: "As stored", hex: "Hex" })
+  const mistakes = check(kind, text || "")
+  const pretty = kind === "gzip" ? "Unpacked" : canFormat(kind) && !broken(mistakes) ? "Pretty" : ""
+  const ways = [pretty, text === undefined ? "" : "As stored", "Hex"].filter(Boolean)
   const body = h("div")
   const note = h("p", { class: "quiet" })
-  const buttons = ways.map((w) => h("button", { type: "button", class: "small", onclick: () => { app.settings.set("view." + kind, w); show(w) } }, words[w]))
+  const buttons = ways.map((w) => h("button", { type: "button", class: "small", onclick: () => { app.settings.set("view." + kind, w); show(w) } }, w))
   /** @param {string} way */
   function show(way) {
     ways.forEach((w, i) => buttons[i].setAttribute("aria-pressed", String(w === way)))
-    const pretty = way === "pretty" && !broken
-    fill(note, way === "hex" ? "" : pretty ? "Formatted: this is not byte for byte what is stored." : "", " ", way === "hex" || text === undefined ? "" : oddities(text))
-    note.hidden = !note.textContent?.trim()
-    if (way === "hex" || text === undefined) fill(body, hexView(bytes))
-    else if (pretty) fill(body, kind === "json" ? jsonView(text) : textView(xmlFormat(text)))
-    else fill(body, textView(text, kind === "yaml" ? yamlPaint : undefined))
+    note.textContent = way === "Hex" || text === undefined ? "" : (way === "Pretty" ? "Formatted: this is not byte for byte what is stored. " : "") + oddities(text)
+    if (way === "Unpacked") inside(app, bytes, body)
+    else if (way === "Hex" || text === undefined) fill(body, hexView(bytes))
+    else fill(body, way === "As stored" ? textView(text, kind === "yaml" ? yamlPaint : undefined) : kind === "json" ? jsonView(text) : textView(xmlFormat(text)))
   }
-  const chosen = app.settings.get("view." + kind, ways[0])
+  const chosen = app.settings.get("view." + kind)
   show(ways.includes(chosen) ? chosen : ways[0])
   return h("div", { class: "viewer" },
-    h("p", { class: "row" }, h("span", null, kinds[kind], ", ", size(bytes.length)), ways.length > 1 && h("span", { role: "group", "aria-label": "How to look at it", class: "row" }, buttons)),
+    h("p", { class: "row" }, `${kinds[kind]}, ${size(bytes.length)}`, ways.length > 1 && h("span", { role: "group", "aria-label": "How to look at it", class: "row" }, buttons)),
     mistakes.length > 0 && mistakeList(mistakes), note, body)
+}
+
+/** inside shows what gzip packed. @param {App} app @param {Bytes} bytes @param {HTMLElement} into */
+async function inside(app, bytes, into) {
+  try {
+    const { bytes: all, whole } = await unpack(bytes)
+    fill(into, h("p", { class: "quiet" }, whole ? "Unpacked: this is not what is stored." : `Unpacked: the first ${size(all.length)}.`), viewer(app, all))
+  } catch (err) {
+    fill(into, h("p", { class: "notice" }, /** @type {Error} */ (err).message), hexView(bytes))
+  }
 }
 
 /** mistakeList lists mistakes; go is called with the one that is chosen. @param {Mistake[]} mistakes @param {(m: Mistake) => void} [go] */

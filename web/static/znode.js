@@ -1,14 +1,14 @@
 // One znode: what is in it, its stat, who watches it, and what can be done with it. It follows the znode while it is shown.
 
-import { h, fill, tabs } from "./dom.js"
-import { base, ancestors, parent, visible } from "./path.js"
+import { fill, h, tabs } from "./dom.js"
+import { ancestors, base, parent, visible } from "./path.js"
 import { bytesOf } from "./api.js"
 import { asProblem, problemBox, sentence } from "./problems.js"
 import { curl } from "./curl.js"
 import { link } from "./route.js"
 import { count, size, span } from "./time.js"
 import { viewer } from "./viewers.js"
-import { editor } from "./editor.js"
+import { Editor } from "./editor.js"
 import { statTable } from "./stat.js"
 import { watchersOf } from "./watches.js"
 import { createDialog, duplicateDialog, exportLink, moveDialog, removeDialog } from "./doing.js"
@@ -20,13 +20,7 @@ const tabList = [{ id: "data", text: "Data" }, { id: "stat", text: "Stat" }, { i
 
 /** znodePane is the part of the page that shows one znode. @param {App} app */
 export function znodePane(app) {
-  const pane = new Pane(app)
-  return {
-    element: pane.element,
-    show: (/** @type {string} */ path, /** @type {string} */ tab) => pane.show(path, tab),
-    edit: () => pane.edit(),
-    close: () => pane.leave(),
-  }
+  return new Pane(app)
 }
 
 class Pane {
@@ -35,78 +29,67 @@ class Pane {
     this.app = app
     this.path = ""
     this.tab = "data"
-    /** What was last read. @type {Reading | null} */
+    /** @type {Reading | null} */
     this.seen = null
     /** @type {"loading" | "ready" | "missing" | "deleted" | "failed"} */
     this.status = "loading"
-    /** @type {unknown} */
-    this.problem = null // of the last reading
+    this.problem = /** @type {unknown} */ (null) // of the last reading
     this.deletedAt = 0 // zxid
     this.agreed = false // whether data is loaded however large
     this.reading = /** @type {AbortController | null} */ (null)
     this.again = false // whether it changed while it was read
-    this.editing = /** @type {Awaited<ReturnType<typeof editor>> | null} */ (null)
+    this.editing = /** @type {Editor | null} */ (null)
     /** The tabs that were made. @type {Record<string, HTMLElement>} */
     this.made = {}
-    this.crumbs = h("nav", { "aria-label": "Path", class: "crumbs" })
+    this.crumbs = h("ol")
     this.heading = h("h2")
     this.badges = h("p", { class: "badges" })
     this.actions = h("div", { class: "row", role: "group", "aria-label": "What to do with it" })
     this.note = h("div", { role: "status" })
-    this.asOf = h("p", { class: "quiet as-of" })
+    this.asOf = h("p", { class: "quiet" })
     this.tabs = tabs("The znode", tabList, "data", (id) => this.pick(id))
     this.content = h("div", null, this.tabs.bar, this.tabs.panel)
-    this.element = h("section", { class: "znode", "aria-label": "Znode" }, this.crumbs, this.heading, this.badges, this.actions, this.note, this.content, this.asOf)
-    this.stopFollowing = () => {}
-    this.stopListening = () => {}
+    this.element = h("section", { class: "znode", "aria-label": "Znode" }, h("nav", { "aria-label": "Path", class: "crumbs" }, this.crumbs),
+      this.heading, this.badges, this.actions, this.note, this.content, this.asOf)
+    this.stops = /** @type {(() => void)[]} */ ([])
   }
 
   /** @param {string} path @param {string} tab */
   show(path, tab) {
-    const known = tabList.some((t) => t.id === tab) ? tab : "data"
     if (path !== this.path) this.begin(path)
-    this.tab = known
-    this.tabs.mark(known)
+    this.tab = tabList.some((t) => t.id === tab) ? tab : "data"
+    this.tabs.mark(this.tab)
     this.render()
   }
 
   /** @param {string} path */
   begin(path) {
-    this.leave()
+    this.close()
     Object.assign(this, { path, seen: null, status: "loading", problem: null, agreed: false, again: false, made: {} })
-    const all = [...ancestors(path), path]
-    fill(this.crumbs, h("ol", null, all.map((p, i) => h("li", null, h("a", {
-      href: link("tree", p), "aria-current": i === all.length - 1 ? "page" : null,
-      // What is open in the tree stays open.
+    fill(this.crumbs, [...ancestors(path), path].map((p) => h("li", null, h("a", {
+      href: link("tree", p), "aria-current": p === path ? "page" : null,
       onclick: (/** @type {MouseEvent} */ e) => {
         if (e.ctrlKey || e.metaKey || e.shiftKey) return
-        e.preventDefault()
+        e.preventDefault() // what is open in the tree stays open
         this.app.route.go(link("tree", p, this.app.route.place.query))
-      } }, h("bdi", null, visible(base(p))))))))
+      } }, h("bdi", null, visible(base(p)))))))
     fill(this.heading, h("bdi", null, visible(base(path))))
-    this.stopFollowing = this.app.store.follow(path, (c) => this.changed(c))
-    this.stopListening = this.app.live.listen((m) => {
-      if (m.kind !== "state") return
-      if (m.state.name === "live" && this.problem) this.read()
-      this.renderAsOf()
-    })
+    this.stops = [this.app.store.follow(path, (c) => (c.type === "deleted" ? this.gone(c.zxid) : this.read())),
+      this.app.live.listen((m) => {
+        if (m.kind === "state" && m.state.name === "live" && this.problem) this.read()
+        this.renderAsOf()
+      })]
     this.read()
   }
 
-  /** leave stops following. */
-  leave() {
-    this.stopFollowing()
-    this.stopListening()
+  /** close stops following. */
+  close() {
+    for (const stop of this.stops) stop()
+    this.stops = []
     this.reading?.abort()
     this.reading = null
     this.stopEditing()
     this.path = ""
-  }
-
-  /** @param {{type: "data" | "children" | "created" | "deleted" | "reset", zxid: number}} change */
-  changed(change) {
-    if (change.type === "deleted") this.gone(change.zxid)
-    else this.read()
   }
 
   /** gone is told that the znode is not there. @param {number} zxid of the state that says so */
@@ -123,16 +106,12 @@ class Pane {
 
   /** read reads it, or once more when the reading under way is done. */
   async read() {
-    if (this.reading) {
-      this.again = true
-      return
-    }
+    this.again = this.reading !== null
+    if (this.reading) return
     const reading = (this.reading = new AbortController())
-    this.again = false
     try {
-      const read = await this.fetch(reading.signal)
-      if (reading.signal.aborted) return
-      this.arrived(read)
+      const now = await this.fetch(reading.signal)
+      if (!reading.signal.aborted) this.arrived(now)
     } catch (err) {
       if (reading.signal.aborted) return
       const p = asProblem(err)
@@ -141,28 +120,25 @@ class Pane {
       if (!this.seen) this.status = "failed"
       this.render()
     } finally {
-      if (this.reading === reading) {
-        this.reading = null
-        if (this.again) setTimeout(() => !reading.signal.aborted && this.again && this.read(), PAUSE)
-      }
+      if (this.reading === reading) this.reading = null
+      if (this.again) setTimeout(() => this.again && !reading.signal.aborted && this.read(), PAUSE)
     }
   }
 
-  /** fetch reads the data unless it is known or large, and the stat. @param {AbortSignal} signal */
+  /** fetch reads the stat, and the data unless it is known or large. @param {AbortSignal} signal @returns {Promise<Reading>} */
   async fetch(signal) {
     const { api } = this.app
     const known = this.seen?.bytes ? this.seen : null
     const body = new AbortController()
     const answer = await api.ask("GET", api.url("/v1/znodes", this.path, { format: "json" }), {
       signal: AbortSignal.any([signal, body.signal]), headers: known ? { "If-None-Match": known.tag } : {} })
-    const { etag: tag, zxid } = answer
-    if (answer.status === 304 && known) return { znode: { ...known.znode, stat: statOf(answer.headers) }, bytes: known.bytes, tag, zxid }
-    if (Number(answer.headers.get("Znode-Data-Length")) > ASK_ABOVE && !this.agreed) {
-      body.abort() // the headers say enough
+    const { etag: tag, zxid, headers } = answer
+    if (answer.status === 304 && known) return { ...known, znode: { ...known.znode, stat: statOf(headers) }, zxid }
+    if (Number(headers.get("Znode-Data-Length")) > ASK_ABOVE && !this.agreed) {
+      body.abort() // the headers say enough, but for the mode
       const name = base(this.path)
-      const list = await api.get("/v1/children", parent(this.path), { signal, query: { prefix: name, limit: 1, include: "stat" } })
-      const row = list.children.find((/** @type {Znode} */ c) => c.name === name)
-      return { znode: { path: this.path, mode: row?.mode || "persistent", ttl_ms: row?.ttl_ms || 0, stat: statOf(answer.headers) }, bytes: null, tag, zxid }
+      const { children } = await api.get("/v1/children", parent(this.path), { signal, query: { prefix: name, limit: 1, include: "stat" } })
+      return { znode: { path: this.path, mode: "persistent", ttl_ms: 0, ...children[0], stat: statOf(headers) }, bytes: null, tag, zxid }
     }
     const znode = await answer.json()
     return { znode, bytes: bytesOf(znode), tag, zxid }
@@ -171,16 +147,14 @@ class Pane {
   /** @param {Reading} now */
   arrived(now) {
     const before = this.seen
-    const changes = before !== null && before.znode.stat.mzxid !== now.znode.stat.mzxid
-    const same = before !== null && before.tag === now.tag && (before.bytes === null) === (now.bytes === null) && this.status === "ready"
-    this.seen = now
-    this.status = "ready"
-    this.problem = null
+    if (this.status !== "ready" || before?.tag !== now.tag || before.bytes !== now.bytes) {
+      if (!this.editing) delete this.made.data
+    }
+    Object.assign(this, { seen: now, status: "ready", problem: null })
     delete this.made.stat
-    if (!same && !this.editing) delete this.made.data
     this.editing?.changed(now)
     this.render()
-    if (!changes) return
+    if (!before || before.znode.stat.mzxid === now.znode.stat.mzxid) return
     this.element.classList.remove("flash")
     void this.element.offsetWidth // so that the animation begins anew
     this.element.classList.add("flash")
@@ -194,23 +168,21 @@ class Pane {
     this.render()
   }
 
+  /** edit begins editing. */
   async edit() {
-    if (this.editing || this.status !== "ready" || !this.seen || this.app.readOnly()) return
-    if (!this.seen.bytes) {
-      this.agreed = true
-      await this.read()
-    }
-    const { znode, bytes, tag } = this.seen
-    if (!bytes || this.editing) return
-    const { path } = this
-    const editing = await editor(this.app, { path, bytes, tag, stat: znode.stat, close: () => { this.stopEditing(); this.render() }, saved: () => this.read() })
-    if (this.path !== path || this.editing) return editing.stop()
-    this.editing = editing
-    if (this.seen.tag !== tag || this.status !== "ready") editing.changed(this.status === "ready" ? this.seen : null)
-    this.made.data = this.editing.element
-    this.pick("data")
+    const { path, app } = this
+    if (this.editing || this.status !== "ready" || app.readOnly()) return
+    this.agreed = true
+    if (!this.seen?.bytes) await this.read()
+    if (!this.seen?.bytes || this.editing || this.path !== path) return
+    const { seen } = this
+    const editing = (this.editing = new Editor(app, path, () => { this.stopEditing(); this.render() }, () => this.read()))
+    await editing.start(seen)
+    if (this.editing !== editing) return
+    this.made.data = editing.element
     this.tabs.mark("data")
-    this.editing.focus()
+    this.pick("data")
+    editing.focus()
   }
 
   stopEditing() {
@@ -227,42 +199,38 @@ class Pane {
     this.content.classList.toggle("past", this.status === "deleted")
     this.app.shell.curl(this.curl())
     if (!this.seen) return
-    const element = (this.made[this.tab] ||= this.make(this.tab))
+    const element = (this.made[this.tab] ||= this.make(this.seen))
     if (this.tabs.panel.firstChild !== element) fill(this.tabs.panel, element)
   }
 
   renderHead() {
+    const { app, path } = this
     const z = this.seen?.znode
     const owner = z?.stat.ephemeral_owner
-    fill(this.badges, z && [h("span", { class: "badge" }, z.mode.replaceAll("_", " ")),
-      owner && h("a", { class: "badge", href: link("sessions", owner) }, `of session ${owner}`),
+    fill(this.badges, z && [h("span", { class: "badge" }, z.mode.replaceAll("_", " ")), owner && h("a", { class: "badge", href: link("sessions", owner) }, `of session ${owner}`),
       z.ttl_ms > 0 && h("span", { class: "badge" }, `TTL ${span(z.ttl_ms)}`)])
-    const writes = this.status === "ready" && !this.app.readOnly()
-    const { app, path } = this
+    const writes = this.status === "ready" && !app.readOnly()
     /** @param {string} text @param {() => void} onclick @param {boolean} [is] */
-    const button = (text, onclick, is = true) => is && h("button", { type: "button", class: text === "Delete" ? "danger" : "plain", onclick }, text)
-    fill(this.actions, this.status === "ready" && [
-      button("Edit", () => this.edit(), writes && !this.editing),
-      button("Create below", () => createDialog(app, path), writes && !owner),
-      button("Duplicate", () => duplicateDialog(app, path), writes && path !== "/"),
-      button("Move", () => moveDialog(app, path), writes && path !== "/"),
-      button("Delete", () => removeDialog(app, [path]), writes && path !== "/"),
-      h("a", { class: "button", href: exportLink(path), download: `${base(path).replace("/", "root")}.ndjson` }, "Export"),
-      h("a", { class: "button", href: app.api.url("/v1/znodes", path), download: base(path).replace("/", "root") }, "Download raw"),
-    ], button("Copy path", () => this.copy()), app.readOnly() && h("span", { class: "quiet" }, "Read-only: this page changes nothing."))
+    const button = (text, onclick, is = writes && path !== "/") => is && h("button", { type: "button", class: text === "Delete" ? "danger" : "plain", onclick }, text)
+    const file = base(path).replace("/", "root")
+    fill(this.actions, button("Edit", () => this.edit(), writes && !this.editing), button("Create below", () => createDialog(app, path), writes && !owner),
+      button("Duplicate", () => duplicateDialog(app, path)), button("Move", () => moveDialog(app, path)), button("Delete", () => removeDialog(app, [path])),
+      this.status === "ready" && [h("a", { class: "button", href: exportLink(path), download: file + ".ndjson" }, "Export"),
+        h("a", { class: "button", href: app.api.url("/v1/znodes", path), download: file }, "Download raw")],
+      button("Copy path", () => this.copy(), true), app.readOnly() && h("span", { class: "quiet" }, "Read-only: this page changes nothing."))
   }
 
   renderNote() {
-    const { app } = this
-    const create = (/** @type {string} */ text) => !app.readOnly() && h("button", { type: "button", onclick: () => this.create() }, text)
+    /** @param {string} text @param {string} label @param {() => void} onclick */
+    const say = (text, label, onclick) => fill(this.note, h("p", { class: "notice" }, text, " ", label && h("button", { type: "button", onclick }, label)))
+    const again = () => this.read()
+    const create = this.app.readOnly() ? "" : "Create it"
     if (this.status === "loading") fill(this.note, h("p", { class: "quiet" }, "Reading…"))
-    else if (this.status === "missing") fill(this.note, h("p", { class: "notice" }, "There is no znode at this path. ", create("Create it")))
-    else if (this.status === "failed") fill(this.note, problemBox(this.problem, () => this.read()))
-    else if (this.status === "deleted") {
-      fill(this.note, h("p", { class: "notice" }, `Deleted at zxid ${count(this.deletedAt)}. What follows is past: the last that was seen of it. `, create("Create it again")))
-    } else if (this.problem) {
-      fill(this.note, h("p", { class: "notice" }, `It could not be read again, so what follows may be old. ${sentence(this.problem)} `, h("button", { type: "button", onclick: () => this.read() }, "Try again")))
-    } else fill(this.note)
+    else if (this.status === "missing") say("There is no znode at this path.", create, () => this.create())
+    else if (this.status === "failed") fill(this.note, problemBox(this.problem, again))
+    else if (this.status === "deleted") say(`Deleted at zxid ${count(this.deletedAt)}. What follows is past: the last that was seen of it.`, create && create + " again", () => this.create())
+    else if (this.problem) say(`It could not be read again, so what follows may be old. ${sentence(this.problem)}`, "Try again", again)
+    else fill(this.note)
   }
 
   /** create makes it again as it was last seen, or asks what to make. */
@@ -286,22 +254,18 @@ class Pane {
       (this.status === "deleted" ? "" : !now ? "Not followed just now: it may have changed since." : live.paused ? "The live view is paused." : "Followed live.") : ""
   }
 
-  /** make makes the content of a tab. @param {string} tab */
-  make(tab) {
-    const { app, seen, path } = this
-    if (tab === "watches") return watchersOf(app, path)
-    if (!seen || tab === "stat") return seen ? statTable(app, seen.znode) : h("p")
-    if (seen.bytes) return viewer(app, seen.bytes)
-    return h("p", { class: "notice" }, `The data is large: ${size(seen.znode.stat.data_length)}. `,
+  /** make makes the content of the tab. @param {Reading} seen */
+  make({ znode, bytes }) {
+    if (this.tab === "watches") return watchersOf(this.app, this.path)
+    if (this.tab === "stat") return statTable(this.app, znode)
+    return bytes ? viewer(this.app, bytes) : h("p", { class: "notice" }, `The data is large: ${size(znode.stat.data_length)}. `,
       h("button", { type: "button", onclick: () => { this.agreed = true; this.read() } }, "Load it all the same"))
   }
 
   curl() {
     const { api } = this.app
-    if (this.editing && this.tab === "data") return this.editing.curl()
-    if (this.tab === "stat") return [curl("HEAD", api.url("/v1/znodes", this.path))]
     if (this.tab === "watches") return [curl("GET", api.url("/v1/watches", undefined, { path: this.path }))]
-    return [curl("GET", api.url("/v1/znodes", this.path))]
+    return this.editing && this.tab === "data" ? this.editing.curl() : [curl(this.tab === "stat" ? "HEAD" : "GET", api.url("/v1/znodes", this.path))]
   }
 
   async copy() {
@@ -314,12 +278,9 @@ class Pane {
   }
 }
 
-/** statOf is the stat that headers tell. @param {Headers} headers @returns {Stat} */
+/** statOf is the stat that headers tell. @param {Headers} headers */
 function statOf(headers) {
-  const n = (/** @type {string} */ name) => Number(headers.get("Znode-" + name) || 0)
-  return {
-    version: n("Version"), cversion: n("Cversion"), aversion: n("Aversion"), czxid: n("Czxid"), mzxid: n("Mzxid"), pzxid: n("Pzxid"),
-    ctime: n("Ctime"), mtime: n("Mtime"), ephemeral_owner: headers.get("Znode-Ephemeral-Owner") || "",
-    data_length: n("Data-Length"), num_children: n("Num-Children"),
-  }
+  const names = ["version", "cversion", "aversion", "czxid", "mzxid", "pzxid", "ctime", "mtime", "data_length", "num_children"]
+  const stat = Object.fromEntries(names.map((n) => [n, Number(headers.get("Znode-" + n.replace("_", "-")))]))
+  return /** @type {Stat} */ (/** @type {unknown} */ ({ ...stat, ephemeral_owner: headers.get("Znode-Ephemeral-Owner") || "" }))
 }
