@@ -8,8 +8,8 @@ import (
 // cast is a type told between code, as /** @type {App} */ is.
 var cast = regexp.MustCompile(`/\*\* @[^*]*\*/ ?`)
 
-// slim is a module without its comments, which are a quarter of its bytes and nothing to a browser: lines that are comments as a whole,
-// and types told between code. It knows no JavaScript; a test compares what is left, token by token, with what was written, so that
+// slim is a module without its comments and indentation, which are a quarter of its bytes and nothing to a browser: lines that are
+// comments as a whole, and types told between code. It knows no JavaScript; a test compares what is left, token by token, with what was written, so that
 // a template with a line that looks like a comment is found there.
 func slim(module []byte) []byte {
 	out := make([]byte, 0, len(module))
@@ -24,7 +24,7 @@ func slim(module []byte) []byte {
 			inside = true
 		case bytes.HasPrefix(text, []byte("/*")) && bytes.Index(text, []byte("*/")) == len(text)-2:
 		default:
-			out = append(out, cast.ReplaceAll(line, nil)...)
+			out = append(out, cast.ReplaceAll(bytes.TrimLeft(line, " "), nil)...)
 		}
 	}
 	return out

@@ -18,9 +18,9 @@ export function f(s) {
 }
 `
 	const served = `export function f(s) {
-  const e = (s) // beside code it stays
-  const list = []
-  return "/* no comment */" + e + list
+const e = (s) // beside code it stays
+const list = []
+return "/* no comment */" + e + list
 }
 `
 	if got := string(slim([]byte(written))); got != served {
