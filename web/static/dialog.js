@@ -57,7 +57,7 @@ export function openDialog(d) {
   }
   document.body.append(element)
   element.showModal()
-  const focus = /** @type {HTMLElement | null} */ (element.querySelector("[autofocus], .dialog-body :is(input, select, textarea, button)"))
+  const focus = /** @type {HTMLElement | null} */ (element.querySelector("[autofocus]") || element.querySelector(".dialog-body :is(input, select, textarea, button)"))
   focus?.focus()
   return { element, close, trouble: (/** @type {string} */ text) => fill(trouble, text) }
 }
