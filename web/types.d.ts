@@ -193,7 +193,7 @@ interface Session { owner: string; timeout_ms: number; expires_in_ms: number | n
 interface WholeSession extends Session { ephemerals: string[]; watches: { path: string; mode: string }[] }
 interface Watch { owner: string; path: string; mode: string }
 /** An element that shows what is read; lost may give other words for what went wrong. */
-type Poll = (ms: number, read: () => Promise<any>, show: (got: any, body: HTMLElement) => void, lost?: (err: unknown, body: HTMLElement) => any) =>
+type Poll = (ms: number, read: () => Promise<any>, show: (got: any, body: HTMLElement) => void, lost?: (err: any, body: HTMLElement) => any) =>
   { element: HTMLElement; now(): void }
 /** renew is for elements that are there already. */
 type Keep = <T>(parent: Element, list: T[], key: (item: T) => string, make: (item: T) => HTMLElement, renew?: (element: HTMLElement, item: T) => void) => void
@@ -210,7 +210,6 @@ interface Listed {
   link(after?: string): string // to the page behind a row, and to the first
   after(): string | undefined // the row the page is behind; of the first none
   stale?(body: HTMLElement): void // what it shows may not be so any more
-  shown?(): void
 }
 interface Member {
   id: string; raft_addr: string; url: string; voter: boolean; leader: boolean; reachable: boolean; ready: boolean

@@ -29,7 +29,7 @@ export function chart(title, names, words) {
       values.forEach((v, i) => {
         kept[i] = [...kept[i], v].slice(-POINTS)
         const all = kept[i].filter((n) => n !== null)
-        fill(said[i], names[i] && `${i ? "┄┄" : "──"} ${names[i]}: `, v === null ? "none now" : words(v), all.length > 0 && `; ${words(Math.min(...all))} to ${words(Math.max(...all))}`)
+        fill(said[i], names[i] && `${i ? "┄┄" : "──"} ${names[i]}: `, v === null ? "none" : words(v), " now", all.length > 0 && `, ${words(Math.min(...all))} to ${words(Math.max(...all))} seen`)
       })
       const most = Math.max(0, ...kept.flat().filter((n) => n !== null)) || 1
       fill(svg, kept.map((k, i) => lines(k, most).map((points) => h("polyline", { points, class: i && "second" }))))

@@ -4,13 +4,13 @@ import { h, fill } from "./dom.js"
 import { visible } from "./path.js"
 import { curl } from "./curl.js"
 import { limits } from "./act.js"
-import { Problem, problemBox } from "./problems.js"
+import { problemBox } from "./problems.js"
 import { at, count, many, size, span } from "./time.js"
 import { moment } from "./stat.js"
 import { poll } from "./poll.js"
 import { cell, EVERY, head, quiet } from "./listing.js"
 import { chart } from "./chart.js"
-import { between, histogram, parse, quantile, rate, sum } from "./metrics.js"
+import { metrics, quantile, since, sum } from "./metrics.js"
 
 const METRICS_EVERY = 2000 // ms
 
@@ -44,22 +44,18 @@ function members(c) {
       m.snapshot_time ? [`zxid ${count(m.snapshot_zxid)}, `, moment(m.snapshot_time)] : "none yet", `${visible(m.version)}, for ${span(m.uptime_ms)}`] : [bad("cannot be reached"), "", "", "", ""])])
   return [
     c.leader ? h("p", null, h("bdi", null, visible(c.leader)), ` leads in term ${count(c.term)}. `, quorum(c.members))
-      : h("p", { class: "notice" }, h("strong", null, "There is no leader. "), "Nothing can be written, and no session expires; members answer reads from their own state, which may be old. The cluster elects a leader by itself as soon as a majority of its voters reach each other: look whether they run, and whether they reach the raft addresses below."),
+      : h("p", { class: "notice" }, h("strong", null, "There is no leader. "), "Nothing can be written, and no session expires; reads go on, but may be old. A majority of the voters elects one as soon as they reach each other: look whether they run, and whether they reach the raft addresses below."),
     table("Members", rows, ["Member", "Role", "Address", "State", "zxid", "Disk free", "Last snapshot", "Runs"]),
     quiet(`As ${visible(c.name)} knows it, ${at(Date.now())}, at zxid ${count(c.zxid)}.`),
   ]
 }
 
-/** @param {Sample[]} s */
-function facts(s) {
-  const n = (/** @type {string} */ name) => sum(s, name) || 0
-  const c = (/** @type {string} */ name) => count(n("holt_" + name))
-  return table("This member", [
-    ["Started", moment(n("process_start_time_seconds") * 1000)], ["Memory", size(n("process_resident_memory_bytes"))],
-    ["Znodes", `${c("znodes")}, ${c("ephemerals")} of them ephemeral, with ${size(n("holt_data_bytes"))} of data`], ["Sessions", `${c("sessions")}, with ${c("session_watches")} watches`],
-    ["Streams, long polls", c("streams")], ["Requests in work", `${c("http_requests_in_flight")}, with ${c("writes_waiting")} writes`], ["Log", `applied up to ${c("raft_applied_index")} of ${c("raft_last_index")}`],
-  ])
-}
+/** amount is a number as its name has it. @param {string} name @param {number} n */
+const amount = (name, n) => name.includes("_bytes") ? size(n) : name.endsWith("_ms") ? span(n) : name.endsWith("time_seconds") ? moment(n * 1000) : count(Math.round(n * 100) / 100)
+
+/** facts are the metrics that are one number. @param {Sample[]} s */
+const facts = (s) => table("This member", s.filter(({ name, labels }) => /^(holt_|process_(start|res))/.test(name) && !Object.keys(labels).length)
+  .map(({ name, value }) => [name.replace(/^(holt|process)_/, "").replaceAll("_", " "), amount(name, value)]))
 
 // Streams last as long as they are read, and the page's own looking is no load.
 const counted = (/** @type {Sample["labels"]} */ l) => !/^\/(metrics|ui|readyz|livez|v1\/watch|v1\/pipeline)|events$/.test(l.route)
@@ -70,20 +66,22 @@ function meters() {
   const requests = chart("Requests", [""], perSecond)
   const latency = chart("Time to answer", ["p50", "p99"], (n) => (n < 0.001 ? `${Math.round(n * 1e6)} µs` : span(n * 1000)))
   const writes = chart("Transactions", [""], perSecond)
-  let last = /** @type {{time: number, requests: number | null, took: Buckets, zxid: number | null} | null} */ (null)
+  let last = /** @type {Sample[]} */ ([])
+  let time = 0
   return {
     element: h("div", { class: "charts" }, requests.element, latency.element, writes.element),
-    /** @param {Sample[]} s */
-    add(s) {
-      const now = { time: performance.now(), requests: sum(s, "holt_http_requests_total", counted), took: histogram(s, "holt_http_request_duration_seconds", counted), zxid: sum(s, "holt_zxid") }
-      if (last) {
-        const seconds = (now.time - last.time) / 1000
-        const took = between(last.took, now.took)
-        requests.add([rate(last.requests, now.requests, seconds)])
-        latency.add([quantile(0.5, took), quantile(0.99, took)])
-        writes.add([rate(last.zxid, now.zxid, seconds)])
+    /** @param {Sample[]} now */
+    add(now) {
+      const clock = performance.now()
+      const seconds = (clock - time) / 1000
+      const grown = since(last, now)
+      if (last.length && !sum(grown, "process_start_time_seconds")) {
+        requests.add([sum(grown, "holt_http_requests_total", counted) / seconds])
+        latency.add([0.5, 0.99].map((q) => quantile(q, grown, "holt_http_request_duration_seconds", counted)))
+        writes.add([sum(grown, "holt_zxid") / seconds])
       }
       last = now
+      time = clock
     },
   }
 }
@@ -96,7 +94,7 @@ export function clusterView(app) {
   const drawn = meters()
   const folded = h("details", { class: "card", ontoggle: async () => {
     try {
-      if (folded.open) fill(shown, table("Limits", Object.entries(await limits(app)).map(([name, n]) => [h("code", null, name), name.endsWith("_ms") ? span(n) : name.endsWith("_bytes") ? size(n) : count(n)])))
+      if (folded.open) fill(shown, table("Limits", Object.entries(await limits(app)).map(([name, n]) => [h("code", null, name), amount(name, n)])))
     } catch (err) {
       fill(shown, problemBox(err))
     }
@@ -106,12 +104,12 @@ export function clusterView(app) {
   app.shell.curl([api.url("/v1/cluster", undefined, verbose.query), api.url("/readyz", undefined, verbose.query), api.url("/metrics"), api.url("/v1/limits")].map((url) => curl("GET", url)))
   return {
     element: h("section", { class: "page" }, h("h2", null, "Cluster"), part("Members", EVERY, () => api.get("/v1/cluster", undefined, verbose), members), drawn.element,
-      quiet(`Of ${name} alone, a point each two seconds while you look; without streams and without this page's reading of metrics.`),
-      h("div", { class: "pair" }, part(`What ${name} does`, METRICS_EVERY, async () => parse(await (await api.ask("GET", api.url("/metrics"))).text()), (samples) => {
+      quiet(`Of ${name} alone, each two seconds; without streams and this page's reading of metrics.`),
+      h("div", { class: "pair" }, part(`What ${name} does`, METRICS_EVERY, () => metrics(app), (samples) => {
         drawn.add(samples)
         return facts(samples)
       }), part(`Is ${name} ready?`, EVERY, () => api.get("/readyz", undefined, verbose).catch((err) => {
-        if (err instanceof Problem && err.told.checks) return err.told // it is not, and says why
+        if (err.told?.checks) return err.told
         throw err
       }), (told) => [
         h("p", null, told.ok ? "Yes: it takes requests." : bad("No: requests should not be sent to it now.")),

@@ -7,15 +7,17 @@ import { at, count, many } from "./time.js"
 import { keep } from "./poll.js"
 import { askPath, cell, head, PAGE, quiet, toZnode } from "./listing.js"
 
-export const LOG_MAX = 5000 // lines kept; the oldest fall off
-const FALL = 250 // of them at once: to move all for each would be slow
-const SHOW_EVERY = 200 // ms between two changes of what is shown
+// Lines kept; the oldest fall off, so many at once, because to move all for each would be slow.
+export const LOG_MAX = 5000
+const FALL = 250
+// ms between two changes of what is shown.
+const SHOW_EVERY = 200
 
 const types = ["NodeCreated", "NodeDeleted", "NodeDataChanged", "NodeChildrenChanged"]
 const gaps = /** @type {Record<string, string>} */ ({
   history: "the server does not remember that far back",
   lagged: "more happened than could be taken in",
-  paused: "more happened during the pause than is kept",
+  paused: "more happened in the pause than is kept",
   restored: "the cluster was restored from a backup",
 })
 
@@ -25,10 +27,13 @@ export class EventLog {
   constructor(live) {
     this.live = live
     this.lines = /** @type {EventLine[]} */ ([])
-    this.path = "" // "" while nothing is followed
+    // "" while nothing is followed.
+    this.path = ""
     this.since = 0
-    this.n = 0 // of the last line
-    this.fell = 0 // how many fell off
+    // Of the last line.
+    this.n = 0
+    // How many fell off.
+    this.fell = 0
     this.changed = () => {}
     live.listen((m) => this.hear(m))
   }
@@ -36,7 +41,7 @@ export class EventLog {
   /** follow begins, or goes on with another path. @param {string} path "" stops */
   follow(path) {
     if (path === this.path) return
-    if (path && this.lines.length > 0) this.add({ zxid: this.live.state.zxid, note: `From here on ${visible(path)} and what is below it.` })
+    if (path && this.lines.length > 0) this.add({ zxid: this.live.state.zxid, note: `From here on ${visible(path)} and below.` })
     this.path = path
     this.since = Date.now()
     this.live.want("events", path ? { paths: [path], recursive: true } : null)
@@ -85,9 +90,8 @@ export function eventsView(app, place) {
   const asked = place.query.get("path") || (logs.has(app) ? "" : "/")
   logs.set(app, log)
   if (asked) log.follow(asked)
-  let before = Infinity // lines from there on are not shown: the reader is on an older page
-  let oldest = 0 // that is shown
   let timer = 0
+  let most = PAGE
 
   const button = (/** @type {string} */ text, /** @type {() => void} */ onclick) => h("button", { type: "button", onclick }, text)
   const pause = button("", () => live.paused ? live.resume() : live.pause())
@@ -97,14 +101,13 @@ export function eventsView(app, place) {
     log.follow(path || "/")
   }, stop, pause)
   form.field.value = log.path
-  const type = h("select", { "aria-label": "Only events of this type", onchange: newest }, h("option", { value: "" }, "All types"), types.map((t) => h("option", null, t)))
-  const text = h("input", { type: "search", "aria-label": "Only paths with this text", placeholder: "part of a path", oninput: newest })
+  const type = h("select", { "aria-label": "Only events of this type", onchange: show }, h("option", { value: "" }, "All types"), types.map((t) => h("option", null, t)))
+  const text = h("input", { type: "search", "aria-label": "Only paths with this text", placeholder: "part of a path", oninput: show })
   const order = h("select", { "aria-label": "Order", onchange: show }, ["Newest first", "Newest last"].map((t) => h("option", null, t)))
   const state = quiet()
   const rows = h("tbody")
   const table = h("table", { "aria-label": "Events" }, head(["Seen at", "zxid", "Event", "Znode"]), rows)
-  const toNewest = button("Newest", newest)
-  const older = button("Older", () => { before = oldest; show() })
+  const more = button(`Show ${PAGE} more`, () => { most += PAGE; show() })
 
   const chosen = () => log.select(type.value, text.value)
   function save() {
@@ -112,26 +115,19 @@ export function eventsView(app, place) {
     a.click()
     setTimeout(() => URL.revokeObjectURL(a.href), 60000)
   }
-  function newest() {
-    before = Infinity
-    show()
-  }
   function show() {
     timer = 0
     const all = chosen()
-    const upto = all.filter((l) => l.n < before)
-    const some = upto.slice(-PAGE)
-    oldest = some[0]?.n || 0
+    const some = all.slice(-most)
     if (order.selectedIndex === 0) some.reverse()
     keep(rows, some, (l) => String(l.n), row)
     table.hidden = some.length === 0
-    toNewest.hidden = upto.length === all.length
-    older.hidden = upto.length <= PAGE
+    more.hidden = all.length <= most
     pause.hidden = stop.hidden = !log.path
     pause.textContent = live.paused ? "Resume" : "Pause"
     state.textContent = [
-      log.path ? `Following ${visible(log.path)} and what is below it since ${at(log.since)}, also while you look at other sections.` : "Nothing is followed.",
-      log.path && !live.paused && live.state.name !== "live" && "There is no connection now: what happens is told when it is back.",
+      log.path ? `Following ${visible(log.path)} and below since ${at(log.since)}, also while you look at other sections.` : "Nothing is followed.",
+      log.path && /^(conn|resu|off)/.test(live.state.name) && "No connection now: what happens is told later.",
       live.paused && `Paused; ${many(live.waiting, "change waits", "changes wait")}.`,
       `${many(log.lines.length, "line")} of at most ${count(LOG_MAX)}${all.length < log.lines.length ? `, ${count(all.length)} of them chosen` : ""}.`,
       log.fell > 0 && `${many(log.fell, "older line")} fell off.`].filter(Boolean).join(" ")
@@ -141,8 +137,8 @@ export function eventsView(app, place) {
   show()
   return {
     element: h("section", { class: "page" }, h("h2", null, "Events"), form.element,
-      h("div", { class: "row" }, type, text, order, h("span", { class: "push" }), button("Export", save), button("Clear", () => { before = Infinity; log.clear() })),
-      state, table, h("p", { class: "row" }, toNewest, older)),
+      h("div", { class: "row" }, type, text, order, h("span", { class: "push" }), button("Export", save), button("Clear", () => { most = PAGE; log.clear() })),
+      state, table, h("p", null, more)),
     update(to) {
       log.follow(form.field.value = to.query.get("path") || log.path)
     },

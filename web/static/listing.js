@@ -7,8 +7,10 @@ import { link } from "./route.js"
 import { at, count, many } from "./time.js"
 import { keep, poll } from "./poll.js"
 
-export const PAGE = 200 // rows at once
-export const EVERY = 5000 // ms between two readings
+// Rows at once.
+export const PAGE = 200
+// ms between two readings.
+export const EVERY = 5000
 
 /** @param {...any} words */
 export const quiet = (...words) => h("p", { class: "quiet" }, words)
@@ -52,8 +54,7 @@ export function listing(app, l) {
     table.hidden = !list.length
     fill(asOf, `${list.length ? many(list.length, ...l.noun) : `No ${l.noun[0]}`}${after || got.next ? " on this page" : ""}, as of ${at(Date.now())}, zxid ${count(zxid)}.`)
     fill(pages, after && h("a", { href: l.link() }, "First page"), got.next && h("a", { href: l.link(got.next) }, "Next page"))
-    l.shown?.()
   }, (_, body) => l.stale?.(body))
   element.prepend(h("div", { class: "row" }, asOf, h("button", { type: "button", class: "small push", onclick: now }, "Refresh")))
-  return { element, rows, now }
+  return { element, now }
 }

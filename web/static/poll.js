@@ -11,7 +11,8 @@ export function poll(ms, read, show, lost) {
   const body = h("div", { class: "scroll" })
   const element = h("div", null, trouble, body)
   let seen = 0
-  let turn = 0 // of the newest reading; older ones do not count
+  // Of the newest reading; older ones do not count.
+  let turn = 0
   async function now() {
     const mine = ++turn
     try {

@@ -2,12 +2,10 @@
 
 import { h, fill } from "./dom.js"
 import { link } from "./route.js"
-import { visible } from "./path.js"
 import { curl } from "./curl.js"
 import { openDialog } from "./dialog.js"
-import { Problem } from "./problems.js"
 import { many, span } from "./time.js"
-import { pathList } from "./act.js"
+import { pathList, shown } from "./act.js"
 import { moment } from "./stat.js"
 import { keep, poll } from "./poll.js"
 import { cell, EVERY, listing, PAGE, quiet, toZnode } from "./listing.js"
@@ -32,10 +30,13 @@ function run(e) {
   e.textContent = !e.dataset.until ? "unknown: no leader says" : left > 0 ? span(Math.ceil(left / 1000) * 1000) : "any moment"
 }
 
-/** stale ends countdowns that are not told any more. @param {Element} within */
+/** @param {HTMLElement} within @returns {NodeListOf<HTMLElement>} */
+const countdowns = (within) => within.querySelectorAll("[data-until]")
+
+/** stale ends countdowns that are not told any more. @param {HTMLElement} within */
 function stale(within) {
-  for (const e of within.querySelectorAll("[data-until]")) {
-    e.removeAttribute("data-until")
+  for (const e of countdowns(within)) {
+    delete e.dataset.until
     e.textContent = "not known now"
   }
 }
@@ -44,12 +45,10 @@ function stale(within) {
 function part(one, more) {
   const title = h("h4")
   const ul = h("ul", { "aria-label": more })
-  /** @param {{path: string, mode?: string}[]} list */
-  function show(list) {
+  return { element: h("div", null, title, ul), show: (/** @type {{path: string, mode?: string}[]} */ list) => {
     fill(title, many(list.length, one, more), list.length > PAGE && `, the first ${PAGE}`)
-    keep(ul, list.slice(0, PAGE), (w) => `${w.mode} ${w.path}`, (w) => h("li", null, toZnode(w.path), w.mode && [" ", h("span", { class: "badge" }, w.mode)]))
-  }
-  return { element: h("div", null, title, ul), show }
+    keep(ul, list.slice(0, PAGE), (w) => `${w.mode} ${w.path}`, (w) => h("li", null, toZnode(w.path), " ", w.mode))
+  } }
 }
 
 /** mine marks the session of this page. @param {App} app @param {string} owner */
@@ -58,48 +57,42 @@ const mine = (app, owner) => ownSession(app).owner === owner && h("span", { clas
 /** @param {App} app @param {string} owner */
 const urlOf = (app, owner) => app.api.url("/v1/sessions/" + encodeURIComponent(owner))
 
-/** kill asks first. @param {App} app @param {WholeSession} s @param {() => void} done */
-function kill(app, s, done) {
-  const paths = s.ephemerals
-  const watches = many(s.watches.length, "watch", "watches")
-  openDialog({
-    title: `Kill session ${s.owner}?`,
-    body: [h("p", null, `${many(paths.length, "ephemeral znode")} and ${watches} go with it, in one transaction. There is no undo.`), pathList(paths), h("pre", { tabindex: 0 }, curl("DELETE", urlOf(app, s.owner)))],
-    buttons: [{ label: `Kill ${s.owner}`, kind: "danger", run: async () => {
-      await app.api.write("DELETE", urlOf(app, s.owner))
-      app.shell.toast(`Session ${s.owner} is over.`, { kind: "good" })
-      done()
-    } }],
-  })
-}
-
 /** detail is what one session has. @param {App} app @param {string} owner @param {() => void} ended */
 function detail(app, owner, ended) {
+  const url = urlOf(app, owner)
   const left = h("strong")
   const facts = h("p")
   const ephemerals = part("ephemeral znode", "ephemeral znodes")
   const watches = part("watch", "watches")
-  const parts = h("div", null, facts, h("div", { class: "pair" }, ephemerals.element, watches.element))
-  const button = h("button", { type: "button", class: "danger small", hidden: true, onclick: () => last && kill(app, last, () => { now(); ended() }) }, "Kill…")
   let last = /** @type {WholeSession | null} */ (null)
-  const { element, now } = poll(EVERY, () => app.api.get("/v1/sessions/" + encodeURIComponent(owner)), (/** @type {WholeSession} */ s, body) => {
+  const button = h("button", { type: "button", class: "danger small", hidden: true, onclick: () => last && openDialog({
+    title: `Kill session ${owner}?`,
+    body: [h("p", null, `${many(last.ephemerals.length, "ephemeral znode")} and ${many(last.watches.length, "watch", "watches")} go with it, in one transaction. There is no undo.`),
+      pathList(last.ephemerals), h("pre", { tabindex: 0 }, curl("DELETE", url))],
+    buttons: [{ label: `Kill ${owner}`, kind: "danger", run: async () => {
+      await app.api.write("DELETE", url)
+      app.shell.toast(`Session ${owner} is over.`, { kind: "good" })
+      now()
+    } }],
+  }) }, "Kill…")
+  const { element, now } = poll(EVERY, async () => (await app.api.ask("GET", url)).json(), (/** @type {WholeSession} */ s, body) => {
+    if (!last) fill(body, facts, h("div", { class: "pair" }, ephemerals.element, watches.element))
     last = s
     button.hidden = app.readOnly()
     fill(facts, "Opened ", moment(s.opened), ". Its timeout is ", span(s.timeout_ms), "; without a renewal it expires in ", left, ".")
     countdown(left, s.expires_in_ms)
     ephemerals.show(s.ephemerals.map((path) => ({ path })))
     watches.show(s.watches)
-    if (!parts.isConnected) fill(body, parts)
   }, (err, body) => {
     button.hidden = true
     stale(body)
-    if (!(err instanceof Problem) || err.code !== "session_expired") return
-    fill(body)
+    if (err.code !== "session_expired") return
     if (last) ended()
     last = null
+    fill(body)
     return h("p", { class: "notice", role: "status" }, "This session is over. ", ends[err.told.reason], " Its ephemeral znodes and watches are gone.")
   })
-  return h("div", { class: "card" }, h("div", { class: "row" }, h("h3", null, "Session ", h("bdi", null, visible(owner))), mine(app, owner), h("span", { class: "push" }), button, h("a", { href: link("sessions") }, "Close")), element)
+  return h("div", { class: "card" }, h("div", { class: "row" }, h("h3", null, "Session ", shown(owner)), mine(app, owner), h("span", { class: "push" }), button, h("a", { href: link("sessions") }, "Close")), element)
 }
 
 /** @param {App} app @param {Place} place @returns {View} */
@@ -108,7 +101,7 @@ export function sessionsView(app, place) {
   const url = () => app.api.url("/v1/sessions", undefined, { limit: PAGE, after: after() })
   const list = listing(app, {
     label: "Sessions, oldest first", noun: ["session", "sessions"], columns: ["Session", "Opened", "Timeout", "Expires in, if not renewed"], url, after, stale,
-    rows: (body) => body.sessions, key: (s) => s.owner, shown: mark, link: (after) => link("sessions", place.path, { after }),
+    rows: (body) => body.sessions, key: (s) => s.owner, link: (after) => link("sessions", place.path, { after }),
     renew: (row, s) => countdown(/** @type {HTMLElement} */ (row.lastElementChild), s.expires_in_ms),
     make: (/** @type {Session} */ s) => {
       const left = cell()
@@ -118,16 +111,12 @@ export function sessionsView(app, place) {
   })
   const chosen = h("div")
   const element = h("section", { class: "page" }, h("h2", null, "Sessions"),
-    quiet("A session holds ephemeral znodes and watches for a client. It ends when the client closes it, or does not renew it for its timeout."), chosen, list.element)
-  function mark() {
-    for (const e of /** @type {HTMLElement[]} */ ([...list.rows.children])) e.ariaCurrent = e.dataset.key === place.path ? "true" : null
-  }
+    quiet("A session holds ephemeral znodes and watches for a client. It ends when it is closed, or not renewed for its timeout."), chosen, list.element)
   function choose() {
     fill(chosen, place.path && detail(app, place.path, list.now))
-    mark()
-    app.shell.curl([curl("GET", url()), ...(place.path ? [curl("GET", urlOf(app, place.path))] : [])])
+    app.shell.curl([url(), ...(place.path ? [urlOf(app, place.path)] : [])].map((u) => curl("GET", u)))
   }
-  const timer = setInterval(() => /** @type {NodeListOf<HTMLElement>} */ (element.querySelectorAll("[data-until]")).forEach(run), 1000)
+  const timer = setInterval(() => countdowns(element).forEach(run), 1000)
   choose()
   return {
     element,

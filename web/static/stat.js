@@ -4,7 +4,8 @@ import { h, fill } from "./dom.js"
 import { link } from "./route.js"
 import { ago, at, count, size, span } from "./time.js"
 
-const AGO_EVERY = 10000 // ms
+// ms between two looks at the clock.
+const AGO_EVERY = 10000
 let ticking = 0
 
 /** moment is a time on the reader's clock and beside now, kept right while it is shown. @param {number} ms since the Unix epoch */
@@ -24,13 +25,13 @@ const when = (zxid, ms) => zxid ? ["In transaction ", count(zxid), ", ", moment(
 
 /** @param {Mode} mode */
 const meaning = (mode) => (mode.startsWith("eph") ? "It goes with its session." : mode === "container" ? "It goes by itself some time after its last child."
-  : mode.endsWith("ttl") ? "It goes by itself when its data was not set for its TTL." : "It stays until somebody deletes it.") + (mode.includes("seq") ? " The server numbered it." : "")
+  : mode.endsWith("ttl") ? "It goes by itself when its data is not set for its TTL." : "It stays until somebody deletes it.") + (mode.includes("seq") ? " The server numbered it." : "")
 
 /** @param {Znode} z */
 function due(z) {
   if (!z.ttl_ms) return ""
   const over = moment(z.stat.mtime + z.ttl_ms)
-  return z.stat.num_children ? ["Its children keep it. Without them it is due ", over, "."] : ["It is due ", over, ", unless its data is set before."]
+  return z.stat.num_children ? ["Its children keep it; else it is due ", over, "."] : ["It is due ", over, ", unless its data is set."]
 }
 
 /** lines are the rows of the table. @param {Znode} z @returns {[fields: string, label: string, value: any, words: any][]} */
@@ -46,7 +47,7 @@ function lines(z) {
     ["aversion", "ACL version", count(s.aversion), `Its ACL was ${set(s.aversion)}.`],
     ["czxid, ctime", "Created", `zxid ${count(s.czxid)}`, when(s.czxid, s.ctime)],
     ["mzxid, mtime", "Data last set", `zxid ${count(s.mzxid)}`, s.mzxid === s.czxid ? "When it was made, not since." : when(s.mzxid, s.mtime)],
-    ["pzxid", "Children last changed", `zxid ${count(s.pzxid)}`, s.pzxid === s.czxid ? "Not since it was made." : `A child was made or deleted in transaction ${count(s.pzxid)}.`],
+    ["pzxid", "Children last changed", `zxid ${count(s.pzxid)}`, s.pzxid === s.czxid ? "Not since it was made." : "Then a child was made or deleted."],
     ["ephemeral_owner", "Session", owner ? h("a", { href: link("sessions", owner) }, owner) : "none", owner ? "It goes when that session ends." : "It belongs to no session."],
     ["ttl_ms", "TTL", z.ttl_ms ? span(z.ttl_ms) : "none", due(z)],
   ]

@@ -5,10 +5,11 @@ import { link } from "./route.js"
 import { curl } from "./curl.js"
 import { many } from "./time.js"
 import { askPath, cell, listing, PAGE, quiet, toZnode } from "./listing.js"
-import { parse, sum } from "./metrics.js"
+import { metrics, sum } from "./metrics.js"
 import { poll } from "./poll.js"
 
-const STREAMS_EVERY = 15000 // ms
+// ms between two looks at how many streams there are.
+const STREAMS_EVERY = 15000
 
 const modes = /** @type {Record<string, string>} */ ({
   data: "once, when its data is set or it is deleted",
@@ -31,7 +32,7 @@ const table = (app, path, after) => listing(app, {
 
 /** watchersOf lists who watches one znode, as long as it is in the page. @param {App} app @param {string} path @returns {HTMLElement} */
 export const watchersOf = (app, path) => h("div", null, table(app, () => path, () => undefined).element,
-  quiet("These are the watches that sessions set at this very path. Streams leave no trace and are not listed; nor are recursive watches of znodes above."))
+  quiet("Watches that sessions set at this very path. Streams leave no trace and are not listed; nor are recursive watches of znodes above."))
 
 /** @param {App} app @param {Place} place @returns {View} */
 export function watchesView(app, place) {
@@ -40,8 +41,8 @@ export function watchesView(app, place) {
   const all = h("a", { href: link("watches") }, "Show all")
   const form = askPath("Only watches at this path", "Show", (path) => app.route.go(link("watches", "", { path })), all)
   const list = table(app, path, after)
-  const streams = poll(STREAMS_EVERY, async () => (await app.api.ask("GET", app.api.url("/metrics"))).text(), (text, body) => fill(body,
-    quiet(`Streams leave no trace and are not listed. ${app.config.member} serves ${many(sum(parse(text), "holt_streams") || 0, "stream or long poll", "streams and long polls")} now, this page's own among them.`)))
+  const streams = poll(STREAMS_EVERY, () => metrics(app), (samples, body) => fill(body,
+    quiet(`Streams leave no trace and are not listed. ${app.config.member} serves ${many(sum(samples, "holt_streams"), "stream or long poll", "streams and long polls")} now, this page's own among them.`)))
   function said() {
     form.field.value = path()
     all.hidden = !path()

@@ -1,6 +1,6 @@
 import { test } from "node:test"
 import assert from "node:assert/strict"
-import { between, histogram, parse, quantile, rate, sum } from "../static/metrics.js"
+import { parse, quantile, since, sum } from "../static/metrics.js"
 
 test("samples are read, with labels, exponents and what is no number", () => {
   const cases = [
@@ -31,39 +31,44 @@ test("samples of a name add up", () => {
   const s = parse('r{route="/a"} 2\nr{route="/b"} 3\nrr 100')
   assert.equal(sum(s, "r"), 5)
   assert.equal(sum(s, "r", (l) => l.route !== "/a"), 3)
-  assert.equal(sum(s, "none"), null)
+  assert.equal(sum(s, "none"), 0)
 })
 
-test("a rate is not told where the counter began again", () => {
-  assert.equal(rate(10, 30, 2), 10)
-  assert.equal(rate(10, 10, 2), 0)
-  assert.equal(rate(30, 10, 2), null)
-  assert.equal(rate(null, 10, 2), null)
-  assert.equal(rate(10, 30, 0), null)
+test("what samples grew by between two readings", () => {
+  const before = parse('r{route="/a"} 2\nr{route="/b"} 3\ngone 1')
+  const after = parse('r{route="/a"} 12\nr{route="/b"} 3\nr{route="/new"} 4')
+  assert.deepEqual(since(before, after).map((s) => [s.labels.route, s.value]), [["/a", 10], ["/b", 0], ["/new", 4]])
+  assert.equal(sum(since(before, after), "r"), 14)
+  assert.deepEqual(before.map((s) => s.value), [2, 3, 1], "what was read is not touched")
 })
 
-const text = (/** @type {number} */ n) => `h_bucket{m="x",le="0.1"} ${n}\nh_bucket{m="x",le="+Inf"} ${2 * n}\nh_bucket{m="y",le="1"} ${n}\nh_bucket{m="y",le="0.1"} 0\nh_bucket{m="y",le="+Inf"} ${n}\nh_count 9`
-
-test("histograms add up by bucket, in order", () => {
-  assert.deepEqual(histogram(parse(text(4)), "h"), [[0.1, 4], [1, 4], [Infinity, 12]])
-  assert.deepEqual(histogram(parse(text(4)), "h", (l) => l.m === "x"), [[0.1, 4], [Infinity, 8]])
-})
-
-test("what came between two readings", () => {
-  const x = (/** @type {any} */ l) => l.m === "x"
-  assert.deepEqual(between(histogram(parse(text(4)), "h", x), histogram(parse(text(5)), "h", x)), [[0.1, 1], [Infinity, 2]])
-  assert.deepEqual(between(histogram(parse(text(5)), "h", x), histogram(parse(text(4)), "h", x)), [], "started again")
-  assert.deepEqual(between([], histogram(parse(text(4)), "h", x)), [], "no reading before")
-})
+/** A histogram of two series; le of the second are others. @param {string} of */
+const samples = (of) => parse(of.trim().split("\n").map((l) => l.trim()).join("\n"))
 
 test("quantiles lie on a line within their bucket", () => {
-  const b = /** @type {[number, number][]} */ ([[1, 50], [2, 90], [4, 100], [Infinity, 100]])
-  assert.equal(quantile(0.5, b), 1)
-  assert.equal(quantile(0.25, b), 0.5)
-  assert.equal(quantile(0.7, b), 1.5)
-  assert.equal(quantile(0.99, b), 3.8)
-  assert.equal(quantile(1, b), 4)
-  assert.equal(quantile(0.99, [[1, 1], [Infinity, 100]]), 1, "of the last bucket nothing but its lower end is known")
-  assert.equal(quantile(0.5, [[1, 0], [Infinity, 0]]), null)
-  assert.equal(quantile(0.5, []), null)
+  const s = samples(`
+    h_bucket{m="x",le="2"} 90
+    h_bucket{m="x",le="1"} 50
+    h_bucket{m="x",le="+Inf"} 100
+    h_bucket{m="x",le="4"} 100
+    h_count{m="x"} 100`)
+  for (const [q, want] of [[0.5, 1], [0.25, 0.5], [0.7, 1.5], [0.99, 3.8], [1, 4]]) assert.equal(quantile(q, s, "h"), want, String(q))
+})
+
+test("of the last bucket nothing but its lower end is known; of nothing there is no quantile", () => {
+  assert.equal(quantile(0.99, samples('h_bucket{le="1"} 1\nh_bucket{le="+Inf"} 100'), "h"), 1)
+  assert.equal(quantile(0.5, samples('h_bucket{le="1"} 0\nh_bucket{le="+Inf"} 0'), "h"), null)
+  assert.equal(quantile(0.5, [], "h"), null)
+})
+
+test("histograms of several series add up, but for those that do not count", () => {
+  const s = samples(`
+    h_bucket{m="x",le="1"} 4
+    h_bucket{m="x",le="+Inf"} 4
+    h_bucket{m="y",le="1"} 0
+    h_bucket{m="y",le="2"} 4
+    h_bucket{m="y",le="+Inf"} 4`)
+  assert.equal(quantile(0.5, s, "h", (l) => l.m === "x"), 0.5)
+  assert.equal(quantile(0.5, s, "h", (l) => l.m === "y"), 1.5)
+  assert.equal(quantile(0.5, s, "h"), 1)
 })
