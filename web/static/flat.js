@@ -97,26 +97,26 @@ export class Flat {
     for (const k of b.placed) b.rows += k.rows
   }
 
-  /** at is what stands in a row; the page it is of is asked for if it is not here. @param {number} i @param {boolean} [ask] @returns {Item} */
-  at(i, ask = true) {
-    if (i > 0) return this.within(this.root, i - 1, ask)
+  /** at is what stands in a row; the page it is of is asked for if it is not here. @param {number} i @returns {Item} */
+  at(i) {
+    if (i > 0) return this.within(this.root, i - 1)
     const d = this.store.directory("/")
     const row = d?.stat ? { name: "/", path: "/", stat: d.stat, mode: /** @type {Mode} */ ("persistent"), ttl_ms: 0, zxid: d.zxid, flash: 0 } : undefined
     return { key: "/", path: "/", dir: "", row, level: 1, pos: 1, size: 1, open: true }
   }
 
-  /** @param {Branch} b @param {number} k @param {boolean} ask @returns {Item} */
-  within(b, k, ask) {
+  /** @param {Branch} b @param {number} k @returns {Item} */
+  within(b, k) {
     const d = /** @type {Directory} */ (this.store.directory(b.path))
     const some = { dir: b.path, level: b.level + 1, open: false }
     if (k < b.note) return { ...some, key: b.path + "//", path: "", pos: 1, size: b.note + b.count, note: d }
     k -= b.note
     for (const kid of b.placed) {
       if (k <= kid.at) break
-      if (k <= kid.at + kid.rows) return this.within(kid, k - kid.at - 1, ask)
+      if (k <= kid.at + kid.rows) return this.within(kid, k - kid.at - 1)
       k -= kid.rows
     }
-    const row = ask ? d.rowAt(k) : undefined
+    const row = d.rowAt(k)
     const path = row ? row.path : ""
     return { ...some, key: path || `${b.path}//${k}`, path, row, pos: k + 1 + b.note, size: b.note + b.count, open: this.isOpen(path) }
   }

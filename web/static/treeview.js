@@ -12,70 +12,70 @@ import { Tree } from "./tree.js"
 import { znodePane } from "./znode.js"
 
 const WIDTH_MIN = 180 // px
-const sorts = /** @type {[Sort["by"], string][]} */ ([["name", "Name"], ["created", "Created"], ["modified", "Modified"], ["version", "Version"],
-  ["children", "Children"], ["size", "Size"], ["sequence", "Sequence"]])
+const STEP = 16 // px of an arrow key
+const sorts = /** @type {Sort["by"][]} */ (["name", "created", "modified", "version", "children", "size", "sequence"])
 
 /** What was open when the view was left. @type {string[]} */
-let left = []
+let before = []
 
 /** @param {App} app @param {Place} place @returns {View} */
 export function treeView(app, place) {
+  const { route, selection, settings, shell, store } = app
+  const path = () => route.place.path
+  const tree = new Tree(app, { show, command, shaped: note, placed })
+  // The lines of the znode stand with those of the tree.
+  const curlOf = shell.curl
   /** @type {string[]} */
   let paneLines = []
-  let toured = false // whether the first steps were closed, or never needed
-  let path = ""
-  /** @type {ReturnType<typeof firstRun> | null} */
-  let tour = null
-  // The lines of the znode stand with those of the tree.
-  const curlOf = app.shell.curl
-  app.shell.curl = (l) => { paneLines = l; lines() }
+  shell.curl = (l) => { paneLines = l; lines() }
   const pane = znodePane(app)
-  const tree = new Tree(app, { show, command, shaped: note, placed })
-  const sort = /** @type {Sort} */ ({ by: "name", descending: false })
+  /** @type {Sort} */
+  let sort = { by: "name", descending: false }
   /** The directories that do not take the order. @type {Set<string>} */
   const refused = new Set()
+  /** The first steps, while they are taken; null when they are not needed. @type {ReturnType<typeof firstRun> | null | undefined} */
+  let tour
 
   const status = h("p", { class: "status" })
-  const marks = h("div", { class: "bar marks", role: "group", "aria-label": "Marked znodes", hidden: true })
-  const by = h("select", { "aria-label": "Sort by", onchange: () => resort(/** @type {Sort["by"]} */ (by.value), sort.descending) },
-    sorts.map(([value, text]) => h("option", { value }, text)))
-  const way = h("button", { type: "button", class: "small", onclick: () => resort(sort.by, !sort.descending) })
-  const writes = [button("Create", () => createDialog(app, path)), button("Import", () => importDialog(app, path))]
-  const left_ = h("section", { class: "treepane", id: freshId("tree"), "aria-label": "Tree" }, h("h2", { class: "spoken" }, "Tree"),
-    h("div", { class: "bar" }, by, way, writes, button("Refresh", () => tree.flat.paths().forEach((p) => app.store.refresh(p)))), marks, tree.element, status)
-  const right = h("div", { class: "znodepane" }, button("Back to the tree", () => { element.dataset.pane = "tree"; tree.element.focus() }, "small back"), pane.element)
-  const bar = separator(app, left_)
-  const element = h("section", { class: "treeview", "data-pane": place.path === "/" ? "tree" : "znode" }, left_, bar, right)
+  const marks = h("div", { class: "bar marks", role: "group", "aria-label": "Marked znodes" })
+  const by = h("select", { "aria-label": "Sort by", onchange: () => resort({ ...sort, by: /** @type {Sort["by"]} */ (by.value) }) },
+    sorts.map((value) => h("option", { value }, value[0].toUpperCase() + value.slice(1))))
+  const way = button("", () => resort({ ...sort, descending: !sort.descending }))
+  const writes = [button("Create", () => createDialog(app, path())), button("Import", () => importDialog(app, path()))]
+  const left = h("section", { class: "treepane", id: freshId("tree"), "aria-label": "Tree" }, h("h2", { class: "spoken" }, "Tree"),
+    h("div", { class: "bar" }, by, way, writes, button("Refresh", () => tree.flat.paths().forEach((p) => store.refresh(p)))), marks, tree.element, status)
+  const back = button("Back to the tree", () => { element.dataset.pane = "tree"; tree.element.focus() })
+  const right = h("div", { class: "znodepane" }, h("div", { class: "back" }, back), pane.element)
+  const element = h("section", { class: "treeview", "data-pane": place.path === "/" ? "tree" : "znode" }, left, separator(settings, left), right)
 
   /** @param {string} p */
   function show(p) {
     element.dataset.pane = "znode"
-    const query = new URLSearchParams(app.route.place.query)
+    const query = new URLSearchParams(route.place.query)
     query.delete("open")
     for (const o of opened(p)) query.append("open", o)
-    app.route.go(link("tree", p, query))
+    route.go(link("tree", p, query))
   }
   /** opened are the directories that a link to p has to name. @param {string} p */
   function opened(p) {
-    const implied = new Set(ancestors(p))
-    return tree.flat.paths().filter((o) => o !== "/" && !implied.has(o))
+    return tree.flat.paths().filter((o) => o !== "/" && !ancestors(p).includes(o))
   }
+  /** note puts what is open and sorted into the URL. */
   function note() {
-    left = tree.flat.paths()
-    app.route.note({ open: opened(path), sort: sort.by === "name" ? "" : sort.by, desc: sort.descending ? "1" : "" })
+    before = tree.flat.paths()
+    route.note({ open: opened(path()), sort: sort.by === "name" ? "" : sort.by, desc: sort.descending ? "1" : "" })
     order()
   }
   /** @param {number} at @param {number} n @param {string} dir */
   function placed(at, n, dir) {
-    const d = app.store.directory(dir)
+    const d = store.directory(dir)
     const text = `Row ${count(at + 1)} of ${count(n)}. ` + (d?.status === "ready" ? `${visible(dir)} has ${many(d.count, "child", "children")}.` : "")
     if (status.textContent !== text) status.textContent = text
     firstSteps()
   }
-  /** @param {Sort["by"]} key @param {boolean} descending */
-  function resort(key, descending) {
-    sort.by = key
-    sort.descending = descending
+  /** @param {Sort} to */
+  function resort(to) {
+    sort = to
     refused.clear()
     note()
     tree.resort()
@@ -84,132 +84,105 @@ export function treeView(app, place) {
   function order() {
     by.value = sort.by
     way.textContent = sort.descending ? "↓" : "↑"
-    way.title = sort.descending ? "Descending" : "Ascending"
-    way.setAttribute("aria-label", way.title)
+    way.ariaLabel = way.title = sort.descending ? "Descending" : "Ascending"
     for (const p of tree.flat.paths()) {
-      const d = app.store.directory(p)
+      const d = store.directory(p)
       if (d?.status !== "ready" || refused.has(p) || (d.sort.by === sort.by && d.sort.descending === sort.descending)) continue
-      const why = app.store.sortBy(p, { ...sort })
+      const why = store.sortBy(p, { ...sort })
       if (!why) continue
       refused.add(p)
-      app.shell.toast(`${visible(p)} is sorted by name. ${why}`)
+      shell.toast(`${visible(p)} keeps its order. ${why}`)
     }
   }
   /** firstSteps teaches on an empty tree. */
   function firstSteps() {
-    const d = app.store.directory("/")
-    if (!tour && !toured && d?.status === "ready") {
-      toured = d.count > 0
-      if (!toured && !app.readOnly()) tour = firstRun(app, () => { toured = true; firstSteps() })
+    const d = store.directory("/")
+    if (tour === undefined && d?.status === "ready") {
+      tour = d.count || app.readOnly() ? null : firstRun(app, () => { tour?.close(); tour = null; firstSteps() })
     }
-    if (tour && toured) {
-      tour.close()
-      tour = null
-    }
-    const now = tour && path === "/" ? tour.element : pane.element
-    if (right.lastElementChild !== now) right.lastElementChild?.replaceWith(now)
+    const now = tour && path() === "/" ? tour.element : pane.element
+    if (right.lastChild !== now) right.lastChild?.replaceWith(now)
   }
   function lines() {
-    const dir = tree.flat.isOpen(path) ? path : parent(path)
-    curlOf([...paneLines, curl("GET", app.api.url("/v1/children", dir, { limit: 200, include: "stat" })),
-      curl("GET", app.api.url("/v1/watch", dir), { flags: ["-N"] })])
+    const dir = tree.flat.isOpen(path()) ? path() : parent(path())
+    curlOf([...paneLines, curl("GET", app.api.url("/v1/children", dir, { limit: 200, include: "stat" })), curl("GET", app.api.url("/v1/watch", dir), { flags: ["-N"] })])
   }
-  function marked() {
-    const list = app.selection.list()
-    marks.hidden = !list.length
-    fill(marks, h("span", null, `${count(list.length)} marked`), !app.readOnly() && button("Delete", () => removeDialog(app, app.selection.list())),
-      button("Export", () => exportSelection(app, app.selection.list())), button("Clear", () => { app.selection.clear(); tree.element.focus() }))
-  }
-  function locked() {
+  /** offered is what may be offered now. */
+  function offered() {
+    const list = selection.list()
     for (const b of writes) b.hidden = app.readOnly()
-    marked()
+    marks.hidden = !list.length
+    fill(marks, `${count(list.length)} marked`, !app.readOnly() && button("Delete", () => removeDialog(app, list)), button("Export", () => exportSelection(app, list)),
+      button("Clear", () => { selection.clear(); tree.element.focus() }))
   }
-  /** @param {string} name @param {string} p */
-  function command(name, p) {
-    if (name === "menu") return menu(element, tree, [...(app.readOnly() ? [] : /** @type {[string, () => void][]} */ ([
-      ["Create below", () => createDialog(app, p)], ["Edit", () => command("e", p)],
-      ...(p === "/" ? [] : [["Duplicate", () => duplicateDialog(app, p)], ["Move", () => moveDialog(app, p)], ["Delete", () => removeDialog(app, [p])]])])),
-      ["Export", () => exportSelection(app, [p])], ["Copy path", () => copy(app, p)],
-      ["Copy curl", () => copy(app, curl("GET", app.api.url("/v1/znodes", p)))]])
-    if (app.readOnly()) return app.shell.announce("Read-only.")
-    if (name === "n") createDialog(app, p)
-    else if (name === "m" && p !== "/") moveDialog(app, p)
-    else if (name === "e") {
-      show(p)
-      setTimeout(() => edit(p, 30))
-    } else if (name === "Delete") {
-      const list = app.selection.list()
-      if (list.length || p !== "/") removeDialog(app, list.length ? list : [p])
-    }
+  /** command does what a key means, or offers all that can be done with a znode. @param {string} key @param {string} p */
+  function command(key, p) {
+    const all = /** @type {[string, string, () => void][]} */ ([
+      ["n", "Create below", () => createDialog(app, p)], ["e", "Edit", () => { show(p); edit(p, 30) }], ["", "Duplicate", () => duplicateDialog(app, p)],
+      ["m", "Move", () => moveDialog(app, p)], ["Delete", "Delete", () => removeDialog(app, key === "Delete" && selection.list().length ? selection.list() : [p])],
+      ["x", "Export", () => exportSelection(app, [p])], ["x", "Copy path", () => copy(shell, p)], ["x", "Copy curl", () => copy(shell, curl("GET", app.api.url("/v1/znodes", p)))],
+    ]).filter(([k], i) => k === "x" || (!app.readOnly() && (i < 2 || p !== "/")))
+    if (key === "menu") menu(tree, all)
+    else all.find(([k]) => k === key)?.[2]()
   }
   /** edit begins as soon as the znode has been read. @param {string} p @param {number} tries */
   function edit(p, tries) {
-    if (path !== p || !tries || pane.element.querySelector("textarea")) return
-    pane.edit()
-    setTimeout(() => edit(p, tries - 1), 100)
+    if (path() === p && !pane.element.querySelector("textarea")) pane.edit()
+    else if (path() === p) return
+    if (tries) setTimeout(edit, 100, p, tries - 1)
   }
   /** @param {Place} to */
-  function update(to) {
-    const moved = to.path !== path
-    path = to.path
-    sort.by = sorts.map(([b]) => b).find((b) => b === to.query.get("sort")) || "name"
-    sort.descending = to.query.get("desc") === "1"
+  function update({ path, query }) {
+    sort = { by: sorts.find((s) => s === query.get("sort")) || "name", descending: query.get("desc") === "1" }
+    const moved = tree.shown !== path
     tree.shown = path
-    tree.open([...ancestors(path), ...to.query.getAll("open").filter((p) => p.startsWith("/")).flatMap((p) => [...ancestors(p), p])])
-    note()
+    tree.open([...ancestors(path), ...query.getAll("open").filter((p) => p[0] === "/").flatMap((p) => [...ancestors(p), p])])
     if (moved) tree.reveal(path)
     remember(app, path)
-    pane.show(path, to.query.get("tab") || "")
-    lines()
-    tree.draw()
+    pane.show(path, query.get("tab") || "")
   }
-  const stops = [app.selection.listen(marked), app.store.listen((c) => {
-    if (c.kind === "status") {
-      if (app.store.directory(c.path)?.status === "gone" && c.path !== "/" && tree.flat.isOpen(c.path)) tree.shut(c.path, "was deleted")
-      order()
+  const stops = [selection.listen(offered), store.listen(({ kind, path: p }) => {
+    if (kind !== "status") return
+    if (p !== "/" && store.directory(p)?.status === "gone") {
+      tree.shut(p)
+      shell.announce(`${visible(p)} was deleted`)
     }
+    order()
+  }), app.live.listen((m) => {
+    if (m.kind === "events") for (const e of m.events) if (e.type === "NodeDeleted" && selection.has(e.path)) selection.toggle(e.path)
   })]
-  addEventListener("holt-readonly", locked)
-  locked()
-  if (!place.query.has("open") && place.path === "/") tree.open(left)
+  addEventListener("holt-readonly", offered)
+  offered()
+  if (place.path === "/" && !place.query.has("open")) tree.open(before)
   update(place)
   return {
     element, update,
     close() {
-      removeEventListener("holt-readonly", locked)
+      removeEventListener("holt-readonly", offered)
       stops.forEach((stop) => stop())
       tour?.close()
       tree.close()
       pane.close()
-      app.shell.curl = curlOf
+      shell.curl = curlOf
     },
   }
 }
 
 /** @param {string} text @param {() => void} run */
-function button(text, run, cls = "small") {
-  return h("button", { type: "button", class: cls, onclick: run }, text)
+function button(text, run) {
+  return h("button", { type: "button", class: "small", onclick: run }, text)
 }
 
-/** @param {App} app @param {string} text */
-async function copy(app, text) {
-  try {
-    await navigator.clipboard.writeText(text)
-    app.shell.toast("Copied.", { ms: 2000 })
-  } catch {
-    app.shell.toast("The browser does not let the page copy. This is it: " + visible(text))
-  }
+/** @param {Shell} shell @param {string} text */
+function copy(shell, text) {
+  navigator.clipboard.writeText(text).then(() => shell.toast("Copied.", { ms: 2000 }), () => shell.toast("The browser does not let the page copy this: " + visible(text)))
 }
 
-/** separator is the bar between the panes, moved by mouse and by arrows. @param {App} app @param {HTMLElement} pane */
-function separator(app, pane) {
-  const bar = h("div", { role: "separator", class: "separator", tabindex: 0, "aria-orientation": "vertical", "aria-label": "Width of the tree", "aria-controls": pane.id,
-    "aria-valuemin": WIDTH_MIN, onkeydown: (/** @type {KeyboardEvent} */ e) => {
-      const step = { ArrowLeft: -16, ArrowRight: 16, Home: -1e4, End: 1e4 }[e.key]
-      if (!step) return
-      e.preventDefault()
-      size(width + step)
-    }, onpointerdown: (/** @type {PointerEvent} */ e) => { e.preventDefault(); bar.setPointerCapture(e.pointerId) },
+/** separator is the bar between the panes, moved by mouse and by arrows. @param {Settings} settings @param {HTMLElement} pane */
+function separator(settings, pane) {
+  const bar = h("div", { role: "separator", class: "separator", tabindex: 0, "aria-orientation": "vertical", "aria-label": "Width of the tree", "aria-controls": pane.id, "aria-valuemin": WIDTH_MIN,
+    onkeydown: (/** @type {KeyboardEvent} */ e) => size(width + ({ ArrowLeft: -STEP, ArrowRight: STEP }[e.key] || 0)),
+    onpointerdown: (/** @type {PointerEvent} */ e) => { e.preventDefault(); bar.setPointerCapture(e.pointerId) },
     onpointermove: (/** @type {PointerEvent} */ e) => { if (bar.hasPointerCapture(e.pointerId)) size(e.clientX - pane.getBoundingClientRect().left) } })
   let width = 0
   /** @param {number} px */
@@ -217,39 +190,31 @@ function separator(app, pane) {
     const max = Math.max(WIDTH_MIN, Math.round(innerWidth * 0.7))
     width = Math.round(Math.max(WIDTH_MIN, Math.min(px, max)))
     pane.style.setProperty("--width", width + "px")
-    bar.setAttribute("aria-valuemax", String(max))
-    bar.setAttribute("aria-valuenow", String(width))
-    app.settings.set("tree_width", String(width))
+    bar.ariaValueMax = String(max)
+    bar.ariaValueNow = String(width)
+    settings.set("tree_width", String(width))
   }
-  size(Number(app.settings.get("tree_width")) || 400)
+  size(Number(settings.get("tree_width")) || 400)
   return bar
 }
 
-/** menu offers what can be done with a row. @param {HTMLElement} home @param {Tree} tree @param {[string, () => void][]} items */
-function menu(home, tree, items) {
-  const buttons = items.map(([text, run]) => h("button", { type: "button", role: "menuitem", tabindex: -1, onclick: () => { close(); run() } }, text))
-  const box = h("div", { role: "menu", class: "menu", "aria-label": "Actions of " + visible(tree.cursor.path), onkeydown: move, onfocusout: left }, buttons)
-  const near = tree.box()
-  home.append(box)
-  box.style.left = Math.max(4, Math.min(near.right - box.offsetWidth, innerWidth - box.offsetWidth - 4)) + "px"
+/** menu offers what can be done with the cursor's row. @param {Tree} tree @param {[string, string, () => void][]} items */
+function menu(tree, items) {
+  const buttons = items.map(([, text, run]) => h("button", { type: "button", role: "menuitem", tabindex: -1, onclick: () => { box.hidePopover(); run() } }, text))
+  const box = h("div", { role: "menu", class: "menu", popover: "auto", "aria-label": "Actions of " + visible(tree.cursor.path),
+    ontoggle: (/** @type {ToggleEvent} */ e) => { if (e.newState === "closed") box.remove() },
+    onkeydown: (/** @type {KeyboardEvent} */ e) => {
+      const at = buttons.findIndex((b) => b === document.activeElement)
+      const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[e.key]
+      if (to !== undefined) buttons.at(to % buttons.length)?.focus()
+      else if (e.key === "Tab") box.hidePopover()
+      else return
+      e.preventDefault()
+    } }, buttons)
+  tree.element.after(box)
+  box.showPopover()
+  const near = (tree.active() || tree.element).getBoundingClientRect()
+  box.style.left = Math.max(4, near.right - box.offsetWidth) + "px"
   box.style.top = Math.max(4, Math.min(near.bottom, innerHeight - box.offsetHeight - 4)) + "px"
   buttons[0].focus()
-  /** @param {KeyboardEvent} e */
-  function move(e) {
-    const at = buttons.indexOf(/** @type {any} */ (document.activeElement))
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1 + buttons.length, Home: 0, End: buttons.length - 1 }[e.key]
-    if (e.key === "Escape" || e.key === "Tab") close()
-    else if (to !== undefined) buttons[to % buttons.length].focus()
-    else return
-    e.preventDefault()
-    e.stopPropagation()
-  }
-  /** @param {FocusEvent} e */
-  function left(e) {
-    if (!box.contains(/** @type {Node | null} */ (e.relatedTarget))) box.remove()
-  }
-  function close() {
-    tree.element.focus({ preventScroll: true })
-    box.remove()
-  }
 }
