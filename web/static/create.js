@@ -1,6 +1,6 @@
 // Making a znode.
 
-import { check, curlBox, input, limits, mayWrite, must, shown, visit } from "./act.js"
+import { check, curlBox, done, input, limits, mayWrite, must, shown, visit } from "./act.js"
 import { curl } from "./curl.js"
 import { field, fill, h } from "./dom.js"
 import { openDialog } from "./dialog.js"
@@ -8,12 +8,7 @@ import { ownSession } from "./own-session.js"
 import { base, join, mistake } from "./path.js"
 import { size } from "./time.js"
 
-const MODES = /** @type {[Mode, string][]} */ ([
-  ["persistent", "It stays until it is deleted."], ["persistent_sequential", "It stays until it is deleted."],
-  ["ephemeral", "It goes when its session ends, and has no children."], ["ephemeral_sequential", "It goes when its session ends, and has no children."],
-  ["container", "It goes by itself a while after its last child: for locks and queues."],
-  ["persistent_with_ttl", "It goes when its data was not set for so long and it has no children."], ["persistent_sequential_with_ttl", "It goes when its data was not set for so long and it has no children."],
-])
+const MODES = ["persistent", "persistent_sequential", "ephemeral", "ephemeral_sequential", "container", "persistent_with_ttl", "persistent_sequential_with_ttl"]
 const UNITS = { hours: 36e5, seconds: 1e3, minutes: 6e4, days: 864e5 }
 
 /** wholePath joins what was typed: a name that begins with / is a whole path. @param {string} dir @param {string} name */
@@ -25,14 +20,14 @@ export function createDialog(app, parentPath, preset = {}) {
   const own = ownSession(app), box = curlBox()
   const dir = input(parentPath), name = input(preset.name || "", { autofocus: true }), will = h("p", { class: "quiet" })
   const parents = check("Make parents that are missing")
-  const mode = h("select", null, MODES.map(([id]) => h("option", { value: id, selected: id === preset.mode }, id.replaceAll("_", " "))))
+  const mode = h("select", null, MODES.map((id) => h("option", { value: id, selected: id === preset.mode }, id.replaceAll("_", " "))))
   const meaning = h("p", { class: "quiet", role: "status" })
   const ttl = input("1", { type: "number", min: 0, step: "any" })
   const unit = h("select", { "aria-label": "Unit" }, Object.entries(UNITS).map(([label, ms]) => h("option", { value: ms }, label)))
   const time = h("div", { class: "row" }, field("TTL", ttl), unit)
   const whose = h("select", null, h("option", { value: "" }, `This page's session ${own.owner}`), h("option", { value: "id" }, "Another session, by its id"))
-  const id = input("", { type: "password" }), other = field("Id of the session", id, "Whoever has it is the session. The page does not keep it.")
-  const session = h("div", null, field("Session", whose, "That of this page lives as long as the page: closing or reloading it ends the session, and the znode goes."), other)
+  const id = input("", { type: "password" }), other = field("Id of the session", id, "The page does not keep it.")
+  const session = h("div", null, field("Session", whose, "This page's ends when the page is closed or reloaded, and the znode goes."), other)
   const data = h("textarea", { rows: 3, spellcheck: "false", value: preset.data || "" }), file = h("input", { type: "file" })
   const is = (/** @type {string} */ what) => mode.value.includes(what)
 
@@ -42,7 +37,9 @@ export function createDialog(app, parentPath, preset = {}) {
   }
   function draw() {
     const { path, url, body } = ask(), sequential = is("sequential")
-    fill(meaning, MODES.find(([m]) => m === mode.value)?.[1], sequential && " The server puts a number behind the name that no child of the parent had before.")
+    fill(meaning, is("ttl") ? "It goes when its data was not set for so long and it has no children." : is("eph") ? "It goes when its session ends, and has no children."
+      : is("con") ? "It goes by itself a while after its last child: for locks and queues." : "It stays until it is deleted.",
+    sequential && " The server puts a number behind the name that no child of the parent had before.")
     time.hidden = !is("ttl")
     session.hidden = !is("ephemeral")
     other.hidden = !whose.value
@@ -53,7 +50,7 @@ export function createDialog(app, parentPath, preset = {}) {
   async function make() {
     const { path, ms, url, body } = ask(), sequential = is("sequential")
     must(name, !name.value && !sequential && "It needs a name.")
-    must(name, mistake(sequential ? path + "0" : path))
+    must(mistake(dir.value) && !name.value.startsWith("/") ? dir : name, mistake(sequential ? path + "0" : path))
     must(ttl, is("ttl") && !(ms > 0) && "A TTL is more than 0.")
     must(id, is("ephemeral") && whose.value && !/^\s*\S{32}\s*$/.test(id.value) && "The id of a session has 32 characters.")
     const bytes = new Blob([body]).size, most = (await limits(app)).data_bytes
@@ -62,7 +59,7 @@ export function createDialog(app, parentPath, preset = {}) {
     const headers = { "Content-Type": "application/octet-stream" }
     if (is("ephemeral")) headers["Holt-Session"] = whose.value ? id.value.trim() : await own.open()
     const made = await (await app.api.write("POST", url, { headers, body })).json()
-    app.shell.toast(sequential ? `Made. The server named it ${base(made.path)}.` : `${made.path} is made.`, { kind: "good" })
+    done(app, sequential ? `Made. The server named it ${base(made.path)}.` : `${made.path} is made.`)
     visit(app, made.path)
   }
   openDialog({

@@ -1,13 +1,13 @@
 // Moving and duplicating a znode with all below it, in one transaction.
 
-import { check, curlBox, input, limits, mayWrite, must, shown, txn, unmark, visit } from "./act.js"
+import { check, curlBox, done, input, limits, mayWrite, must, shown, txn, txnUrl, unmark, visit, wait } from "./act.js"
 import { curl } from "./curl.js"
 import { field, fill, h } from "./dom.js"
 import { openDialog } from "./dialog.js"
 import { ownSession } from "./own-session.js"
 import { isBelow, mistake, sequence } from "./path.js"
 import { problemBox } from "./problems.js"
-import { bytesIn, keepNumbers, parted, readTree, refusal, transaction } from "./subtree.js"
+import { bytesIn, keepNumbers, parted, readTree, refusal, some, transaction } from "./subtree.js"
 import { many, size } from "./time.js"
 
 /** moveDialog asks where a znode is to be, and moves it there with all below. @type {OnPath} */
@@ -20,18 +20,19 @@ export const duplicateDialog = (app, path) => place(app, path, false)
 function place(app, path, moves) {
   if (!mayWrite(app)) return
   const own = ownSession(app), box = curlBox(), label = moves ? "Move" : "Duplicate"
-  const notes = h("div", null, h("p", { role: "status" }, "Looking at what is there…"))
+  const notes = h("div", null, wait())
   const to = input(moves ? path : path + "-copy"), parents = check("Make parents that are missing")
-  let lines = /** @type {TreeLine[]} */ ([]) // what is made, once it is read
+  // What is made, once it is read.
+  let lines = /** @type {TreeLine[]} */ ([])
 
   async function look() {
     lines = []
     const most = await limits(app)
     const read = await readTree(app, path, { znodes: most.txn_ops / 2, bytes: most.txn_bytes })
     const { kept, lost } = parted(read.lines, own.owner)
-    if (lost.length && (moves || !kept.length)) throw refusal(`Ephemerals belong to their sessions, which alone can make them again: ${lost.slice(0, 5).map((l) => l.path).join(", ")}`)
+    if (lost.length && (moves || !kept.length)) throw refusal(`Ephemerals belong to their sessions, which alone can make them again: ${some(lost)}`)
     lines = kept
-    fill(notes, h("p", null, `${many(kept.length, "znode")} with ${size(bytesIn(kept))} of data, as of zxid ${read.zxid}. If any of it changes before you are done, nothing is done. Versions and times begin anew.`),
+    fill(notes, h("p", null, `${many(kept.length, "znode")} with ${size(bytesIn(kept))} of data, as of zxid ${read.zxid}. If any of it changes meanwhile, nothing is done. Versions and times begin anew.`),
       lost.length > 0 && h("p", { class: "notice" }, `${many(lost.length, "ephemeral")} of other sessions left out.`),
       kept.some((l) => sequence(l.path) >= 0) && h("p", { class: "notice" }, "Sequential names stay as they are, and the numbers go on from there."))
     draw()
@@ -39,7 +40,7 @@ function place(app, path, moves) {
   const json = () => transaction(lines, path, to.value, moves, parents.box.checked)
   const ephemeral = () => lines.some((l) => l.mode === "ephemeral")
   function draw() {
-    if (lines.length) box.say(curl("POST", app.api.url("/v1/txn"), { json: json(), headers: ephemeral() ? { "Holt-Session": "ID" } : {} }))
+    if (lines.length) box.say(curl("POST", txnUrl(app), { json: json(), headers: ephemeral() ? { "Holt-Session": "ID" } : {} }))
   }
   async function run() {
     if (!lines.length) throw refusal("It cannot be done as it is.")
@@ -52,7 +53,7 @@ function place(app, path, moves) {
       throw err
     }
     await keepNumbers(app, lines, to.value).catch(app.shell.problem)
-    app.shell.toast(`${path} is ${moves ? "moved" : "copied"} to ${to.value}.`, { kind: "good" })
+    done(app, `${path} is ${moves ? "moved" : "copied"} to ${to.value}.`)
     if (moves) unmark(app, (p) => isBelow(p, path))
     visit(app, to.value)
   }

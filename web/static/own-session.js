@@ -7,87 +7,77 @@ import { openDialog } from "./dialog.js"
 import { Problem } from "./problems.js"
 import { link } from "./route.js"
 
-const TIMEOUT = "150s" // a page behind others is woken once a minute; one that closes ends its session at once
-const AGAIN = 2000 // ms after a keepalive that failed
+// A page behind others is woken once a minute; one that closes ends its session at once.
+const TIMEOUT = "150s"
+// ms after a keepalive that failed.
+const AGAIN = 2000
 
-/** @type {WeakMap<App, OwnSession>} */
+/** @type {WeakMap<App, ReturnType<typeof make>>} */
 const all = new WeakMap()
 
 /** ownSession is that of the page. @param {App} app */
 export function ownSession(app) {
-  const s = all.get(app) || new OwnSession(app)
+  const s = all.get(app) || make(app)
   all.set(app, s)
   return s
 }
 
-class OwnSession {
-  /** @param {App} app */
-  constructor(app) {
-    this.app = app
-    this.id = "" // the key to it, kept nowhere else
-    this.owner = "" // its public name; "" while there is none
-    this.timer = 0
-    this.opening = /** @type {Promise<string> | null} */ (null)
-    this.chip = button("", () => this.show())
-    addEventListener("pagehide", () => {
-      if (!this.id) return
-      fetch(this.url(), { method: "DELETE", keepalive: true, headers: { "Idempotency-Key": freshKey() } }).catch(() => {})
-      this.ended("You left the page.")
-    })
-  }
+/** @param {App} app */
+function make(app) {
+  // The key to it, kept nowhere else, and its public name; "" while there is none.
+  const s = { id: "", owner: "", open }
+  const chip = button("", show)
+  const url = (tail = "") => app.api.url(`/v1/sessions/${s.id}${tail}`)
+  let timer = 0
+  let opening = /** @type {Promise<void> | null} */ (null)
 
-  url(tail = "") {
-    return this.app.api.url(`/v1/sessions/${this.id}${tail}`)
+  /** open gives its id, of a new one if need be. */
+  async function open() {
+    if (!s.id) await (opening ||= start().finally(() => { opening = null }))
+    return s.id
   }
-
-  /** open gives its id. @returns {Promise<string>} */
-  open() {
-    return this.opening ||= this.start().finally(() => { this.opening = null })
+  async function start() {
+    const { id, owner, timeout_ms } = await (await app.api.write("POST", app.api.url("/v1/sessions", undefined, { timeout: TIMEOUT }))).json()
+    Object.assign(s, { id, owner })
+    app.shell.tools.append(chip)
+    next(timeout_ms / 3)
   }
-
-  async start() {
-    if (this.id) return this.id
-    const { id, owner, timeout_ms } = await (await this.app.api.write("POST", this.app.api.url("/v1/sessions", undefined, { timeout: TIMEOUT }))).json()
-    Object.assign(this, { id, owner })
-    this.chip.textContent = `Session ${owner}`
-    this.app.shell.tools.append(this.chip)
-    this.next(timeout_ms / 3)
-    return this.id
-  }
-
-  /** @param {number} ms */
-  next(ms) {
-    const id = this.id
-    this.timer = window.setTimeout(async () => {
+  /** next renews it in a while. @param {number} ms */
+  function next(ms, trouble = "") {
+    const id = s.id
+    chip.textContent = `Session ${s.owner}${trouble}`
+    timer = window.setTimeout(async () => {
       try {
-        const told = await (await this.app.api.ask("POST", this.url("/keepalive"))).json()
-        if (id === this.id) this.next(told.next_keepalive_ms)
+        const told = await (await app.api.ask("POST", url("/keepalive"))).json()
+        if (id === s.id) next(told.next_keepalive_ms)
       } catch (err) {
-        if (id !== this.id) return
-        if (err instanceof Problem && err.code === "session_expired") this.ended(err.detail)
-        else this.next(AGAIN)
+        if (id !== s.id) return
+        if (err instanceof Problem && err.code === "session_expired") ended(err.detail)
+        else next(AGAIN, ": not renewed")
       }
     }, ms)
   }
-
   /** @param {string} why "" if the reader wanted it */
-  ended(why) {
-    if (why) this.app.shell.toast(`The session of this page, ${this.owner}, is over, and its ephemeral znodes are gone. ${why}`, { kind: "bad", ms: 60000 })
-    clearTimeout(this.timer)
-    this.id = this.owner = ""
-    this.chip.remove()
+  function ended(why) {
+    if (why) app.shell.toast(`The session of this page, ${s.owner}, is over, and its ephemeral znodes are gone. ${why}`, { kind: "bad", ms: 60000 })
+    clearTimeout(timer)
+    s.id = s.owner = ""
+    chip.remove()
   }
-
-  async close() {
-    if (this.id) await this.app.api.write("DELETE", this.url())
-    this.ended("")
+  async function close() {
+    if (s.id) await app.api.write("DELETE", url())
+    ended("")
   }
-
-  show() {
+  function show() {
     const d = openDialog({
-      title: `Session ${this.owner}`, buttons: [{ label: "Close the session", kind: "danger", run: () => this.close() }],
-      body: [h("p", null, "This page opened it for ephemeral znodes. Closing or reloading the page ends it, and they go with it. ",
-        h("a", { href: link("sessions", this.owner), onclick: () => d.close() }, "What it holds"))],
+      title: `Session ${s.owner}`, buttons: [{ label: "Close the session", kind: "danger", run: close }],
+      body: [h("p", null, "Closing or reloading the page ends it, and its ephemeral znodes go. ", h("a", { href: link("sessions", s.owner), onclick: () => d.close() }, "What it holds"))],
     })
   }
+  addEventListener("pagehide", () => {
+    if (!s.id) return
+    fetch(url(), { method: "DELETE", keepalive: true, headers: { "Idempotency-Key": freshKey() } }).catch(() => {})
+    ended("You left the page.")
+  })
+  return s
 }

@@ -1,6 +1,6 @@
 // Deleting znodes.
 
-import { curlBox, input, limits, mayWrite, must, pathList, shown, txn, unmark, visit } from "./act.js"
+import { curlBox, input, limits, mayWrite, must, pathList, shown, reads, txnUrl, unmark, visit, wait } from "./act.js"
 import { curl, quote } from "./curl.js"
 import { field, fill, h } from "./dom.js"
 import { openDialog } from "./dialog.js"
@@ -8,14 +8,15 @@ import { base, isBelow, parent, visible } from "./path.js"
 import { problemBox, sentence } from "./problems.js"
 import { amount, refusal, topmost } from "./subtree.js"
 import { count, many, size } from "./time.js"
-import { offerUndo, takeCopy } from "./undo.js"
+import { offerUndo, takeCopy, UNDO_MOST } from "./undo.js"
 
-const NAME_LIMIT = 40 // characters that anybody types
+// Characters that anybody types.
+const NAME_LIMIT = 40
 
 /** look reads what is at the paths, and how much is below. @param {App} app @param {string[]} paths */
 async function look(app, paths) {
   const items = /** @type {Doomed[]} */ ([])
-  for (const { path, stat } of (await (await txn(app, paths.map((path) => ({ op: "exists", path })))).json()).results) {
+  for (const { path, stat } of (await reads(app, paths.map((path) => ({ op: "exists", path })))).results) {
     if (!stat) continue
     const is = stat.num_children ? await amount(app, path) : { znodes: 1, bytes: stat.data_length }
     items.push({ path, stat, below: is.znodes - 1, bytes: is.bytes })
@@ -30,7 +31,7 @@ const total = (items) => items.reduce((n, i) => n + 1 + i.below, 0)
 function request(app, items) {
   const [{ path, below, stat }] = items
   if (items.length === 1) return ["DELETE", app.api.url("/v1/znodes", path, { recursive: below > 0 }), { headers: { "If-Match": `"${stat.version}.${stat.czxid}"` } }]
-  return ["POST", app.api.url("/v1/txn"), { json: { ops: items.map((i) => ({ op: "delete", path: i.path, version: i.stat.version, czxid: i.stat.czxid, ...(i.below && { recursive: true }) })) } }]
+  return ["POST", txnUrl(app), { json: { ops: items.map((i) => ({ op: "delete", path: i.path, version: i.stat.version, czxid: i.stat.czxid, ...(i.below && { recursive: true }) })) } }]
 }
 
 /** removeDialog asks whether to delete znodes with all below them, and does. @type {OnPaths} */
@@ -38,25 +39,27 @@ export function removeDialog(app, paths) {
   if (!mayWrite(app)) return
   const tops = topmost(paths)
   if (tops.includes("/")) return void app.shell.toast("The root cannot be deleted.")
-  const body = h("div", null, h("p", { role: "status" }, "Looking at what would go…"))
+  const body = h("div", null, wait())
   const box = curlBox(), typed = input("")
-  let items = /** @type {Doomed[]} */ ([]), word = "", fits = true
+  let items = /** @type {Doomed[]} */ ([]), word = "", fits = true, small = true
 
   async function draw() {
     items = await look(app, tops)
-    const most = await limits(app), n = total(items), name = base(items[0]?.path || "")
+    const most = await limits(app), n = total(items), bytes = items.reduce((s, x) => s + x.bytes, 0), name = base(items[0]?.path || "")
     const huge = items.find((x) => x.below >= most.tree_delete), owned = items.filter((x) => x.stat.ephemeral_owner)
     fits = n <= most.tree_delete && items.length <= most.txn_ops
+    small = n <= UNDO_MOST.znodes && bytes <= UNDO_MOST.bytes
     word = n === items.length ? "" : items.length === 1 && name === visible(name) && name.length <= NAME_LIMIT ? name : String(n)
     typed.value = ""
     const notes = [
-      owned.length && `Ephemeral, of session ${owned[0].stat.ephemeral_owner}${owned.length > 1 ? " and others" : ""}, which may not expect this.`,
+      owned.length > 0 && `Ephemeral, of session ${owned[0].stat.ephemeral_owner}${owned.length > 1 ? " and others" : ""}, which may not expect this.`,
       word && "What changes below meanwhile goes too: only the top is checked.",
-      !fits && !huge && "That is too much for one transaction: they go one after the other.",
+      !small && "Too much to be undone.",
+      !fits && !huge && "Too much for one transaction: they go one after the other.",
     ]
-    fill(body, h("p", null, n ? `${many(n, "znode")} with ${size(items.reduce((s, x) => s + x.bytes, 0))} of data:` : "There is nothing there any more."),
+    fill(body, h("p", null, n ? `${many(n, "znode")} with ${size(bytes)} of data:` : "Nothing is there any more."),
       pathList(items.map((x) => x.path + (x.below ? ` and ${count(x.below)} below` : ""))), notes.map((t) => t && h("p", { class: "notice" }, t)),
-      huge ? h("div", { class: "problem" }, shown(huge.path), ` is too much: one delete takes ${count(most.tree_delete)} znodes. In steps, which is not atomic, a terminal does it: `,
+      huge ? h("div", { class: "problem" }, shown(huge.path), ` is too much: one delete takes ${count(most.tree_delete)} znodes. A terminal does it in steps, which is not atomic: `,
         h("code", null, `holt rm -r --batch ${quote(huge.path)}`)) : word && field(`Type ${word} to delete`, typed))
     if (huge) items = []
     box.say(...(items.length ? [curl(...request(app, items))] : []))
@@ -64,33 +67,34 @@ export function removeDialog(app, paths) {
   }
 
   async function run() {
-    if (!items.length) throw refusal("There is nothing to delete here.")
+    if (!items.length) throw refusal("Nothing can be deleted here.")
     must(typed, typed.value !== word && `Type ${word} to confirm.`)
-    const done = /** @type {Doomed[]} */ ([]), not = /** @type {string[]} */ ([])
-    const copy = await takeCopy(app, items).catch(() => null)
+    const gone = /** @type {Doomed[]} */ ([]), not = /** @type {string[]} */ ([])
+    const copy = small ? await takeCopy(app, items).catch(() => null) : null
     for (const some of fits ? [items] : items.map((i) => [i])) {
       try {
         await app.api.write(...request(app, some))
-        done.push(...some)
+        gone.push(...some)
       } catch (err) {
         if (fits) {
-          await draw().catch(() => {}) // what is there now
+          // Show what is there now.
+          await draw().catch(() => {})
           throw err
         }
         not.push(`${some[0].path}: ${sentence(err)}`)
       }
-      if (!fits) d.trouble(`${done.length + not.length} of ${items.length} …`)
+      if (!fits) d.trouble(`${gone.length + not.length} of ${items.length} …`)
     }
-    const went = (/** @type {string} */ p) => done.find((i) => isBelow(p, i.path))
+    const went = (/** @type {string} */ p) => gone.find((i) => isBelow(p, i.path))
     if (copy) copy.trees = copy.trees.filter((t) => went(t[0].path))
     unmark(app, went)
-    if (done.length) offerUndo(app, copy, `${done.length === 1 ? done[0].path : many(done.length, "znode")}${total(done) > done.length ? " and all below" : ""} deleted.`)
-    const gone = app.route.place.section === "tree" && went(app.route.place.path)
-    if (gone) visit(app, parent(gone.path))
+    if (gone.length) offerUndo(app, copy, `${gone.length === 1 ? gone[0].path : many(gone.length, "znode")}${total(gone) > gone.length ? " and all below" : ""} deleted.`)
+    const here = app.route.place.section === "tree" && went(app.route.place.path)
+    if (here) visit(app, parent(here.path))
     if (!not.length) return
     await draw()
-    throw refusal(`${done.length} deleted, ${not.length} not. ${not.slice(0, 5).join(" ")}`)
+    throw refusal(`${gone.length} deleted, ${not.length} not. ${not.slice(0, 5).join(" ")}`)
   }
-  const d = openDialog({ title: tops.length === 1 ? "Delete a znode" : `Delete ${tops.length} znodes`, body: [body, box.element], buttons: [{ label: "Delete", kind: "danger", run }] })
+  const d = openDialog({ title: `Delete ${many(tops.length, "znode")}`, body: [body, box.element], buttons: [{ label: "Delete", kind: "danger", run }] })
   draw().catch((err) => fill(body, problemBox(err)))
 }

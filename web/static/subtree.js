@@ -5,9 +5,13 @@ import { isBelow, mistake, parent } from "./path.js"
 import { Problem } from "./problems.js"
 import { many, size } from "./time.js"
 
-export const BYTES_LIMIT = 64 << 20 // of a tree that the page holds
+// What the page holds of a tree.
+export const BYTES_LIMIT = 64 << 20
 export const ZNODES_LIMIT = 100000
-const MISTAKES_LIMIT = 100 // told of one file
+// Mistakes that are told of one file.
+const MISTAKES_LIMIT = 100
+// Paths that are named in a sentence.
+const SOME = 5
 
 /** refusal is a no of the page itself. @type {Subtree["refusal"]} */
 export const refusal = (text) => new Problem({ code: "not_here", detail: text })
@@ -22,7 +26,7 @@ export async function amount(app, path, signal) {
 export async function readTree(app, path, { znodes = ZNODES_LIMIT, bytes = BYTES_LIMIT, signal } = {}) {
   const is = await amount(app, path, signal)
   if (is.znodes > znodes || is.bytes > bytes) {
-    throw refusal(`${path} is ${many(is.znodes, "znode")} of ${size(is.bytes)}. Here ${many(znodes, "znode")} of ${size(bytes)} are possible; a terminal takes any.`)
+    throw refusal(`${path} is ${many(is.znodes, "znode")} of ${size(is.bytes)}. Here at most ${many(znodes, "znode")} of ${size(bytes)} are possible; the export of one znode takes any.`)
   }
   const answer = await app.api.ask("GET", app.api.url("/v1/tree", path, { include: "data" }), { signal, timeout: 300000 })
   return { lines: (await answer.text()).split("\n").filter(Boolean).map((l) => JSON.parse(l)), zxid: answer.zxid }
@@ -90,7 +94,8 @@ function mistakeIn(v, above) {
 /** compare foretells what a load does to what is there. @type {Subtree["compare"]} */
 export function compare(lines, move, there, replace) {
   const at = new Map(there.map((l) => [l.path, l]))
-  let under = "" // what is skipped, with all below
+  // What is skipped, with all below.
+  let under = ""
   return lines.map((l) => {
     const path = move(l.path), now = at.get(path)
     const fate = (/** @type {Fate} */ kind, why = "") => ({ path, kind, why })
@@ -115,6 +120,9 @@ export function transaction(lines, from, to, moves, parents) {
   return { ops: [{ ...first, ...(parents && { parents }) }, ...rest, ...was.reverse()] }
 }
 
+/** some names the first of them. @param {TreeLine[]} lines */
+export const some = (lines) => lines.slice(0, SOME).map((l) => l.path).join(", ") + (lines[SOME] ? " …" : "")
+
 /** parted divides what can be made again from the ephemerals of sessions other than owner. @type {Subtree["parted"]} */
 export function parted(lines, owner) {
   const ours = (/** @type {TreeLine} */ l) => l.mode !== "ephemeral" || (owner !== "" && l.stat?.ephemeral_owner === owner)
@@ -124,6 +132,6 @@ export function parted(lines, owner) {
 /** keepNumbers lets the sequential names in a copy go on from where they were; what is there stays as it is.
  * @type {Subtree["keepNumbers"]} */
 export async function keepNumbers(app, lines, to) {
-  const some = lines.filter((l) => l.created > 0)
-  if (some.length) await app.api.write("PUT", app.api.url("/v1/tree", to), { body: ndjson(some) })
+  const dirs = lines.filter((l) => l.created > 0)
+  if (dirs.length) await app.api.write("PUT", app.api.url("/v1/tree", to), { body: ndjson(dirs) })
 }

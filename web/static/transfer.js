@@ -1,6 +1,6 @@
 // Trees to files, and back, with a look first at what that would do.
 
-import { button, check, curlBox, input, mayWrite, must, pathList, shown } from "./act.js"
+import { button, check, curlBox, done, input, mayWrite, must, pathList, shown, wait } from "./act.js"
 import { curl } from "./curl.js"
 import { field, fill, h } from "./dom.js"
 import { openDialog } from "./dialog.js"
@@ -9,11 +9,15 @@ import { Problem, problemBox, sentence } from "./problems.js"
 import { amount, BYTES_LIMIT, common, compare, mover, ndjson, parseLines, readTree, refusal, topmost, ZNODES_LIMIT } from "./subtree.js"
 import { count, many, size } from "./time.js"
 
-const PAGE = 200 // rows of the preview
-const CURL_LIMIT = 20 // trees in the curl lines
+// Rows of the preview.
+const PAGE = 200
 const PROGRESS_MS = 1500
-const LOAD_MS = 600000 // that one tree may take
-const KINDS = /** @type {[Fate, string][]} */ ([["new", "new"], ["changed", "changed"], ["conflict", "conflicting, kept"], ["skipped", "skipped"], ["same", "the same"]])
+// How long a file is held for the browser to save.
+const SAVE_MS = 60000
+// How long one tree may take to load.
+const LOAD_MS = 600000
+/** @type {Record<Fate, string>} */
+const KINDS = { new: "new", changed: "changed", conflict: "conflicting, kept", skipped: "skipped", same: "the same" }
 
 /** exportLink is where a znode with all below it is, as a file of any size. @param {string} path */
 export const exportLink = (path) => `/v1/tree${escape(path)}?include=data`
@@ -25,7 +29,7 @@ const save = (href, name) => h("a", { href, download: name + ".ndjson" }).click(
 export function exportSelection(app, paths) {
   const tops = topmost(paths).sort()
   if (tops.length === 1) return save(exportLink(tops[0]), base(tops[0]).replace("/", "root"))
-  const stop = new AbortController(), status = h("p", { role: "status" })
+  const stop = new AbortController(), status = wait("With all below, each as of a zxid of its own.")
   async function run() {
     let all = new Blob(), znodes = 0
     for (const path of tops) {
@@ -34,28 +38,31 @@ export function exportSelection(app, paths) {
       all = new Blob([all, ndjson(lines)], { type: "application/x-ndjson" })
       znodes += lines.length
     }
-    save(URL.createObjectURL(all), "marked") // held until the page goes
-    app.shell.toast(`${many(znodes, "znode")} exported.`, { kind: "good" })
+    const url = URL.createObjectURL(all)
+    save(url, "marked")
+    setTimeout(() => URL.revokeObjectURL(url), SAVE_MS)
+    done(app, `${many(znodes, "znode")} exported.`)
   }
   openDialog({
-    title: `Export ${tops.length} znodes`, buttons: [{ label: "Export", kind: "main", run }], closed: () => stop.abort(),
-    body: [h("p", null, "Each with all below it, as lines of JSON. Each is of a zxid of its own."), pathList(tops), status],
+    title: `Export ${many(tops.length, "znode")}`, buttons: [{ label: "Export", kind: "main", run }], closed: () => stop.abort(),
+    body: [pathList(tops), status],
   })
 }
 
 /** readFile takes a file apart. @param {File} file */
 async function readFile(file) {
-  if (file.size > BYTES_LIMIT) throw refusal("The file is too large for the page. The curl line loads any.")
+  const much = "The file is too large for the page. The curl line loads any."
+  if (file.size > BYTES_LIMIT) throw refusal(much)
   const { trees, mistakes } = parseLines(new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer()))
   const n = trees.flat().length
-  if (!mistakes.length && (!n || n > ZNODES_LIMIT)) throw refusal(n ? "The file has too many znodes for the page. The curl line loads any." : "The file has no lines.")
+  if (!mistakes.length && (!n || n > ZNODES_LIMIT)) throw refusal(n ? much : "The file has no lines.")
   return { trees, mistakes }
 }
 
 /** importDialog loads a file at a znode, or below it. @type {OnPath} */
 export function importDialog(app, path) {
   if (!mayWrite(app)) return
-  const box = curlBox(), view = h("div", { role: "status" }), stop = new AbortController()
+  const box = curlBox(), view = h("div", null), stop = new AbortController()
   const file = h("input", { type: "file", onchange: choose }), to = input(path), replace = check("Replace data that differs (else only add)")
   let trees = /** @type {TreeLine[][]} */ ([]), from = "/", turn = 0, loading = false
   let result = /** @type {any[] | null} */ (null)
@@ -64,7 +71,7 @@ export function importDialog(app, path) {
     const f = file.files?.[0]
     if (!f) return
     trees = []
-    fill(view, "Reading the file…")
+    fill(view, wait("Reading the file…"))
     box.say(line(path))
     try {
       const read = await readFile(f)
@@ -97,8 +104,8 @@ export function importDialog(app, path) {
   async function preview() {
     if (!trees.length) return
     const mine = ++turn
-    box.say(...trees.slice(0, CURL_LIMIT).flatMap((t) => [trees[1] ? `# of the file only the lines of ${t[0].path}:` : [], line(goal(t))].flat()))
-    fill(view, "Comparing with what is there…")
+    box.say(...trees.flatMap((t) => [trees[1] ? `# of the file only the lines of ${t[0].path}:` : [], line(goal(t))].flat()))
+    fill(view, wait("Comparing with what is there…"))
     const rows = mistake(to.value) || await foretell().catch((err) => problemBox(err, preview))
     if (mine === turn) fill(view, rows)
   }
@@ -124,7 +131,7 @@ export function importDialog(app, path) {
       loading = false
       clearInterval(timer)
     }
-    result = [h("p", null, words(sum)), h("p", null, "Looked at again, the file and the tree compare so:"), await foretell().catch((err) => problemBox(err))]
+    result = [h("p", null, words(sum), " Now the file and the tree compare so:"), await foretell().catch((err) => problemBox(err))]
   }
   const d = openDialog({
     title: "Import", wide: true, buttons: [{ label: "Import", kind: "main", run: load }],
@@ -133,26 +140,26 @@ export function importDialog(app, path) {
       stop.abort()
       if (result) openDialog({ title: "Imported", wide: true, buttons: [], body: result })
     },
-    body: [field("File", file, "An export, or a list of such lines. It can be dropped here."),
-      h("div", { onchange: preview }, field("To", to, "Where the first znode of the file comes to; of several trees, what is above all of them."), replace.element), view, box.element],
+    body: [field("File", file, "An export, or a list of such lines. Drop it here, or choose."),
+      h("div", { onchange: preview }, field("To", to, "Where the first znode of the file comes to; of several trees, what is above them."), replace.element), view, box.element],
   })
 }
 
 /** words says what a load did. @param {Loaded} n */
-const words = (n) => `${count(n.made)} made, ${count(n.changed)} changed, ${count(n.same)} the same, ${count(n.kept)} kept as they were, ${count(n.skipped)} skipped.`
+const words = (n) => Object.entries(n).map(([what, n]) => `${count(n)} ${what}`).join(", ") + "."
 
 /** list shows the rows, a kind and a page at a time. @param {Foretold[]} rows */
 function list(rows) {
   const body = h("div", null), of = (/** @type {string} */ k) => rows.filter((r) => r.kind === k)
-  const buttons = KINDS.map(([k, label]) => button(`${count(of(k).length)} ${label}`, () => draw(k, 0)))
+  const kinds = /** @type {Fate[]} */ (Object.keys(KINDS)), buttons = kinds.map((k) => button(`${count(of(k).length)} ${KINDS[k]}`, () => draw(k, 0)))
   /** @param {Fate} kind @param {number} at */
   function draw(kind, at) {
     const some = of(kind)
-    buttons.forEach((b, i) => b.setAttribute("aria-pressed", String(KINDS[i][0] === kind)))
+    buttons.forEach((b, i) => b.setAttribute("aria-pressed", String(kinds[i] === kind)))
     const turn = (/** @type {string} */ label, /** @type {number} */ to) => some[to] && button(label, () => draw(kind, to))
     fill(body, h("ul", { class: "paths" }, some.slice(at, at + PAGE).map((r) => h("li", null, shown(r.path), " ", h("small", null, r.why)))),
       some.length > PAGE && h("div", { class: "row" }, turn("Earlier", at - PAGE), `from ${count(at + 1)} of ${count(some.length)}`, turn("Later", at + PAGE)))
   }
-  draw(KINDS.find(([k]) => of(k).length)?.[0] || "new", 0)
+  draw(kinds.find((k) => of(k).length) || "new", 0)
   return h("div", null, h("div", { class: "row" }, buttons), body)
 }
