@@ -47,7 +47,8 @@ export function firstRun(app, leave) {
       i === at && [h("button", { type: "button", class: "main", onclick: () => run(s) }, s[1]), h("pre", { tabindex: 0, "aria-label": "With curl" }, curl(s[4], url(s), { headers: s[5], data: s[6] }))])),
     at === steps.length && h("li", null, "That is all. Ctrl+K goes to any path, and ? shows the keys."))
   }
-  const close = app.live.listen((m) => {
+  app.live.want("first steps", { paths: [PATH, ALIVE] })
+  const stop = app.live.listen((m) => {
     if (m.kind !== "events") return
     const was = at
     const focus = list.contains(document.activeElement)
@@ -58,5 +59,5 @@ export function firstRun(app, leave) {
     if (focus) element.querySelector("button")?.focus()
   })
   draw()
-  return { element, close }
+  return { element, close() { stop(); app.live.want("first steps", null) } }
 }

@@ -90,7 +90,7 @@ export class Flat {
     b.note = d && ((d.status === "loading" && !d.count) || d.status === "failed" || d.status === "gone") ? 1 : 0
     b.rows = b.note + b.count
     for (const k of b.kids) {
-      k.at = d ? d.indexOf(base(k.path)) : -1
+      k.at = d?.count ? d.indexOf(base(k.path)) : -1
       this.measure(k)
     }
     b.placed = b.kids.filter((k) => k.at >= 0).sort((x, y) => x.at - y.at)
@@ -126,7 +126,7 @@ export class Flat {
     let i = 0
     for (const p of [...ancestors(path), path].slice(1)) {
       const b = this.branches.get(parent(p))
-      const at = b ? (this.branches.get(p)?.at ?? this.store.directory(b.path)?.indexOf(base(p)) ?? -1) : -1
+      const at = b?.count ? (this.branches.get(p)?.at ?? this.store.directory(b.path)?.indexOf(base(p)) ?? -1) : -1
       if (!b || at < 0) return -1
       i += 1 + b.note + at
       for (const k of b.placed) if (k.at < at) i += k.rows

@@ -107,7 +107,7 @@ export function treeView(app, place) {
     const dir = tree.flat.isOpen(path()) ? path() : parent(path())
     curlOf([...paneLines, curl("GET", app.api.url("/v1/children", dir, { limit: 200, include: "stat" })), curl("GET", app.api.url("/v1/watch", dir), { flags: ["-N"] })])
   }
-  /** offered is what may be offered now. */
+  /** offered shows what may be done now. */
   function offered() {
     const list = selection.list()
     for (const b of writes) b.hidden = app.readOnly()
@@ -141,6 +141,10 @@ export function treeView(app, place) {
     remember(app, path)
     pane.show(path, query.get("tab") || "")
   }
+  function locked() {
+    offered()
+    update(route.place)
+  }
   const stops = [selection.listen(offered), store.listen(({ kind, path: p }) => {
     if (kind !== "status") return
     if (p !== "/" && store.directory(p)?.status === "gone") {
@@ -151,14 +155,14 @@ export function treeView(app, place) {
   }), app.live.listen((m) => {
     if (m.kind === "events") for (const e of m.events) if (e.type === "NodeDeleted" && selection.has(e.path)) selection.toggle(e.path)
   })]
-  addEventListener("holt-readonly", offered)
+  addEventListener("holt-readonly", locked)
   offered()
   if (place.path === "/" && !place.query.has("open")) tree.open(before)
   update(place)
   return {
     element, update,
     close() {
-      removeEventListener("holt-readonly", offered)
+      removeEventListener("holt-readonly", locked)
       stops.forEach((stop) => stop())
       tour?.close()
       tree.close()
