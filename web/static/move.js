@@ -25,14 +25,15 @@ function place(app, path, moves) {
   // What is made, once it is read.
   let lines = /** @type {TreeLine[]} */ ([])
 
-  async function look() {
+  const look = () => read().catch((err) => fill(notes, problemBox(err)))
+  async function read() {
     lines = []
     const most = await limits(app)
-    const read = await readTree(app, path, { znodes: most.txn_ops / 2, bytes: most.txn_bytes })
-    const { kept, lost } = parted(read.lines, own.owner)
+    const tree = await readTree(app, path, { znodes: most.txn_ops / 2, bytes: most.txn_bytes })
+    const { kept, lost } = parted(tree.lines, own.owner)
     if (lost.length && (moves || !kept.length)) throw refusal(`Ephemerals belong to their sessions, which alone can make them again: ${some(lost)}`)
     lines = kept
-    fill(notes, h("p", null, `${many(kept.length, "znode")} with ${size(bytesIn(kept))} of data, as of zxid ${read.zxid}. If any of it changes meanwhile, nothing is done. Versions and times begin anew.`),
+    fill(notes, h("p", null, `${many(kept.length, "znode")} with ${size(bytesIn(kept))} of data, as of zxid ${tree.zxid}. If any of it changes meanwhile, nothing is done. Versions and times begin anew.`),
       lost.length > 0 && h("p", { class: "notice" }, `${many(lost.length, "ephemeral")} of other sessions left out.`),
       kept.some((l) => sequence(l.path) >= 0) && h("p", { class: "notice" }, "Sequential names stay as they are, and the numbers go on from there."))
     draw()
@@ -43,13 +44,14 @@ function place(app, path, moves) {
     if (lines.length) box.say(curl("POST", txnUrl(app), { json: json(), headers: ephemeral() ? { "Holt-Session": "ID" } : {} }))
   }
   async function run() {
+    await reading
     if (!lines.length) throw refusal("It cannot be done as it is.")
     must(to, mistake(to.value))
     must(to, (to.value === path || moves && isBelow(to.value, path)) && "It needs another path, and cannot move below itself.")
     try {
       await txn(app, json().ops, ephemeral() ? own.id : "")
     } catch (err) {
-      look().catch((worse) => fill(notes, problemBox(worse)))
+      reading = look()
       throw err
     }
     await keepNumbers(app, lines, to.value).catch(app.shell.problem)
@@ -61,5 +63,5 @@ function place(app, path, moves) {
     title: `${label} a znode`, buttons: [{ label, kind: "main", run }],
     body: [h("div", { oninput: draw }, h("p", null, shown(path), " with all below it"), field("To the path", to), parents.element, notes), box.element],
   })
-  look().catch((err) => fill(notes, problemBox(err)))
+  let reading = look()
 }

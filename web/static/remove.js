@@ -34,6 +34,22 @@ function request(app, items) {
   return ["POST", txnUrl(app), { json: { ops: items.map((i) => ({ op: "delete", path: i.path, version: i.stat.version, czxid: i.stat.czxid, ...(i.below && { recursive: true }) })) } }]
 }
 
+/** deleteAll deletes batch by batch, each whole or not at all, and goes on where one is refused.
+ * @param {App} app @param {Doomed[][]} batches @param {(text: string) => void} tell */
+async function deleteAll(app, batches, tell) {
+  const gone = /** @type {Doomed[]} */ ([]), refused = []
+  for (const [i, some] of batches.entries()) {
+    if (i) tell(`${i} of ${batches.length} …`)
+    try {
+      await app.api.write(...request(app, some))
+      gone.push(...some)
+    } catch (err) {
+      refused.push({ path: some[0].path, err })
+    }
+  }
+  return { gone, refused }
+}
+
 /** removeDialog asks whether to delete znodes with all below them, and does. @type {OnPaths} */
 export function removeDialog(app, paths) {
   if (!mayWrite(app)) return
@@ -67,34 +83,21 @@ export function removeDialog(app, paths) {
   }
 
   async function run() {
-    if (!items.length) throw refusal("Nothing can be deleted here.")
+    if (!items.length) throw refusal("Nothing can be deleted, or not yet.")
     must(typed, typed.value !== word && `Type ${word} to confirm.`)
-    const gone = /** @type {Doomed[]} */ ([]), not = /** @type {string[]} */ ([])
     const copy = small ? await takeCopy(app, items).catch(() => null) : null
-    for (const some of fits ? [items] : items.map((i) => [i])) {
-      try {
-        await app.api.write(...request(app, some))
-        gone.push(...some)
-      } catch (err) {
-        if (fits) {
-          // Show what is there now.
-          await draw().catch(() => {})
-          throw err
-        }
-        not.push(`${some[0].path}: ${sentence(err)}`)
-      }
-      if (!fits) d.trouble(`${gone.length + not.length} of ${items.length} …`)
-    }
+    const { gone, refused } = await deleteAll(app, fits ? [items] : items.map((i) => [i]), d.trouble)
     const went = (/** @type {string} */ p) => gone.find((i) => isBelow(p, i.path))
     if (copy) copy.trees = copy.trees.filter((t) => went(t[0].path))
     unmark(app, went)
     if (gone.length) offerUndo(app, copy, `${gone.length === 1 ? gone[0].path : many(gone.length, "znode")}${total(gone) > gone.length ? " and all below" : ""} deleted.`)
     const here = app.route.place.section === "tree" && went(app.route.place.path)
     if (here) visit(app, parent(here.path))
-    if (!not.length) return
-    await draw()
-    throw refusal(`${gone.length} deleted, ${not.length} not. ${not.slice(0, 5).join(" ")}`)
+    if (!refused.length) return
+    // Show what is there now.
+    await draw().catch(() => {})
+    throw fits ? refused[0].err : refusal(`${gone.length} deleted, ${refused.length} not. ${refused.slice(0, 5).map((r) => `${r.path}: ${sentence(r.err)}`).join(" ")}`)
   }
-  const d = openDialog({ title: `Delete ${many(tops.length, "znode")}`, body: [body, box.element], buttons: [{ label: "Delete", kind: "danger", run }] })
+  const d = openDialog({ title: "Delete", body: [body, box.element], buttons: [{ label: "Delete", kind: "danger", run }] })
   draw().catch((err) => fill(body, problemBox(err)))
 }

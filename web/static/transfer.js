@@ -59,6 +59,43 @@ async function readFile(file) {
   return { trees, mistakes }
 }
 
+/** foretell shows what a load would do to what is there.
+ * @param {App} app @param {TreeLine[][]} trees @param {PathToPath} move @param {boolean} replace @param {AbortSignal} signal */
+async function foretell(app, trees, move, replace, signal) {
+  const all = []
+  for (const t of trees) {
+    const there = await readTree(app, move(t[0].path), { signal }).catch((err) => {
+      if (err instanceof Problem && err.code === "no_node") return { lines: [] }
+      throw err
+    })
+    all.push(compare(t, move, there.lines, replace))
+  }
+  return list(all.flat())
+}
+
+/** load loads trees, and says what that did. @param {App} app @param {TreeLine[][]} trees @param {(tree: TreeLine[]) => string} url
+ * @param {PathToPath} move @param {(text: string) => void} tell @param {AbortSignal} signal */
+async function load(app, trees, url, move, tell, signal) {
+  const sum = /** @type {Loaded} */ ({ made: 0, changed: 0, same: 0, kept: 0, skipped: 0 })
+  const add = (/** @type {any} */ told) => { for (const k in sum) sum[k] += told?.[k] || 0 }
+  const words = () => Object.entries(sum).map(([what, n]) => `${count(n)} ${what}`).join(", ") + ". "
+  let at = "/"
+  const timer = setInterval(() => amount(app, at).then((n) => tell(`Loading. At ${at} ${many(n.znodes, "znode")} so far…`), () => {}), PROGRESS_MS)
+  try {
+    tell("Loading…")
+    for (const t of trees) {
+      at = move(t[0].path)
+      add(await (await app.api.write("PUT", url(t), { body: ndjson(t), timeout: LOAD_MS, signal })).json())
+    }
+    return words()
+  } catch (err) {
+    add(err instanceof Problem && err.told.loaded)
+    throw refusal(`${sentence(err)} Until then: ${words()}Import again to go on: what is as in the file is left alone.`)
+  } finally {
+    clearInterval(timer)
+  }
+}
+
 /** importDialog loads a file at a znode, or below it. @type {OnPath} */
 export function importDialog(app, path) {
   if (!mayWrite(app)) return
@@ -66,13 +103,17 @@ export function importDialog(app, path) {
   const file = h("input", { type: "file", onchange: choose }), to = input(path), replace = check("Replace data that differs (else only add)")
   let trees = /** @type {TreeLine[][]} */ ([]), from = "/", turn = 0, loading = false
   let result = /** @type {any[] | null} */ (null)
+  const move = (/** @type {string} */ p) => mover(from, to.value)(p)
+  const url = (/** @type {TreeLine[]} */ t) => app.api.url("/v1/tree", move(t[0].path), { parents: true, replace: replace.box.checked })
 
   async function choose() {
     const f = file.files?.[0]
     if (!f) return
     trees = []
-    fill(view, wait("Reading the file…"))
-    box.say(line(path))
+    from = path
+    to.value = path
+    fill(view, wait())
+    say([/** @type {any} */ ({ path })])
     try {
       const read = await readFile(f)
       if (read.mistakes.length) {
@@ -86,55 +127,34 @@ export function importDialog(app, path) {
     to.value = from === "/" || isBelow(path, from) ? path : isBelow(from, path) ? from : join(path, base(from))
     await preview()
   }
-  const query = () => ({ parents: true, replace: replace.box.checked })
-  const line = (/** @type {string} */ at) => curl("PUT", app.api.url("/v1/tree", at, query()), { headers: { "Content-Type": "application/x-ndjson" }, file: file.files?.[0].name })
-  const goal = (/** @type {TreeLine[]} */ t) => mover(from, to.value)(t[0].path)
-  /** foretell compares the file with what is there. */
-  async function foretell() {
-    const all = []
-    for (const t of trees) {
-      const there = await readTree(app, goal(t), { signal: stop.signal }).catch((err) => {
-        if (err instanceof Problem && err.code === "no_node") return { lines: [] }
-        throw err
-      })
-      all.push(compare(t, mover(from, to.value), there.lines, replace.box.checked))
-    }
-    return list(all.flat())
-  }
   async function preview() {
     if (!trees.length) return
     const mine = ++turn
-    box.say(...trees.flatMap((t) => [trees[1] ? `# of the file only the lines of ${t[0].path}:` : [], line(goal(t))].flat()))
-    fill(view, wait("Comparing with what is there…"))
-    const rows = mistake(to.value) || await foretell().catch((err) => problemBox(err, preview))
+    say(...trees)
+    fill(view, wait())
+    const rows = mistake(to.value) || await look()
     if (mine === turn) fill(view, rows)
   }
-  async function load() {
+  const look = () => foretell(app, trees, move, replace.box.checked, stop.signal).catch((err) => problemBox(err, preview))
+  /** @param {TreeLine[][]} trees */
+  function say(...trees) {
+    box.say(...trees.flatMap((t) => [...(trees[1] ? [`# of the file only the lines of ${t[0].path}:`] : []), curl("PUT", url(t), { headers: { "Content-Type": "application/x-ndjson" }, file: file.files?.[0].name })]))
+  }
+  async function run() {
     must(file, !trees.length && "Choose a file that can be loaded first.")
     must(to, mistake(to.value))
-    const sum = /** @type {Loaded} */ ({ made: 0, changed: 0, same: 0, kept: 0, skipped: 0 })
-    const add = (/** @type {any} */ told) => { for (const k in sum) sum[k] += told?.[k] || 0 }
-    let at = to.value
     loading = true
-    d.trouble("Loading…")
-    const timer = setInterval(() => amount(app, at).then((n) => loading && d.trouble(`Loading. At ${at} ${many(n.znodes, "znode")} so far…`), () => {}), PROGRESS_MS)
     try {
-      for (const t of trees) {
-        at = goal(t)
-        add(await (await app.api.write("PUT", app.api.url("/v1/tree", at, query()), { body: ndjson(t), timeout: LOAD_MS, signal: stop.signal })).json())
-      }
+      result = [h("p", null, await load(app, trees, url, move, (t) => { if (loading) d.trouble(t) }, stop.signal), "Now the file and the tree compare so:"), await look()]
     } catch (err) {
-      add(err instanceof Problem && err.told.loaded)
       await preview()
-      throw refusal(`${sentence(err)} Until then: ${words(sum)} Import again to go on: what is as in the file is left alone.`)
+      throw err
     } finally {
       loading = false
-      clearInterval(timer)
     }
-    result = [h("p", null, words(sum), " Now the file and the tree compare so:"), await foretell().catch((err) => problemBox(err))]
   }
   const d = openDialog({
-    title: "Import", wide: true, buttons: [{ label: "Import", kind: "main", run: load }],
+    title: "Import", wide: true, buttons: [{ label: "Import", kind: "main", run }],
     guard: () => (loading ? "The import is under way. What is loaded stays." : ""),
     closed: () => {
       stop.abort()
@@ -145,9 +165,6 @@ export function importDialog(app, path) {
   })
 }
 
-/** words says what a load did. @param {Loaded} n */
-const words = (n) => Object.entries(n).map(([what, n]) => `${count(n)} ${what}`).join(", ") + "."
-
 /** list shows the rows, a kind and a page at a time. @param {Foretold[]} rows */
 function list(rows) {
   const body = h("div", null), of = (/** @type {string} */ k) => rows.filter((r) => r.kind === k)
@@ -157,7 +174,7 @@ function list(rows) {
     const some = of(kind)
     buttons.forEach((b, i) => b.setAttribute("aria-pressed", String(kinds[i] === kind)))
     const turn = (/** @type {string} */ label, /** @type {number} */ to) => some[to] && button(label, () => draw(kind, to))
-    fill(body, h("ul", { class: "paths" }, some.slice(at, at + PAGE).map((r) => h("li", null, shown(r.path), " ", h("small", null, r.why)))),
+    fill(body, h("ul", { class: "paths", tabindex: 0, "aria-label": KINDS[kind] }, some.slice(at, at + PAGE).map((r) => h("li", null, shown(r.path), " ", h("small", null, r.why)))),
       some.length > PAGE && h("div", { class: "row" }, turn("Earlier", at - PAGE), `from ${count(at + 1)} of ${count(some.length)}`, turn("Later", at + PAGE)))
   }
   draw(kinds.find((k) => of(k).length) || "new", 0)
