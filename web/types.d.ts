@@ -133,18 +133,23 @@ interface SharedWorkerGlobalScope { onconnect: ((event: MessageEvent) => void) |
 
 // Data.
 
-interface Mistake { line: number; column: number; message: string } // line and column from 1
+interface Mistake { line: number; column: number; message: string; mild?: boolean } // line and column from 1; mild: it still has its form
 type TextKind = "text" | "json" | "yaml" | "xml"
 interface XmlToken { kind: string; start: number; end: number; name: string } // kinds: open close empty text comment instruction doctype
 interface Change { a: number; aEnd: number; b: number; bEnd: number } // lines a..aEnd become lines b..bEnd of the other text
 interface Hunk { kind: "same" | "mine" | "theirs" | "both" | "conflict"; base: string[]; mine: string[]; theirs: string[] }
+interface TextForm { mistakes?(text: string): Mistake[]; checks?: string; format?(text: string): string }
 type Bytes = Uint8Array<ArrayBuffer>
 /** What was read of a znode; bytes are null while they were not asked for. */
 interface Reading { znode: Znode; bytes: Bytes | null; tag: string; zxid: number }
 /** What is edited: bytes and text are unpacked, and there is no text in binary data. */
 interface Draft { bytes: Bytes; packed: boolean; text?: string }
 /** The three versions of a text, and what is done with what is chosen. */
-interface Conflict { base: string; mine: string; theirs: string; about: string; merge(text: string): void; take(): void; closed(): void }
+interface Conflict { base: string; mine: string; theirs: string; about: string
+  whole: boolean // one of them is taken whole: bytes, shown in hexadecimal
+  merge(text: string): void; take(): void
+  closed(): void
+}
 /** A hunk as it is shown: its sides with sign, lines and the index of the first; equal lines are folded. */
 interface Shown { same: boolean; head?: any; sides: { sign: string; lines: string[]; at: number }[] }
 type Side = "mine" | "theirs" | "both"

@@ -11,7 +11,7 @@ const words = { same: "", mine: "Changed by you", theirs: "Changed by them", bot
 /** conflictDialog asks what to do when somebody changed the text while it was edited. Nothing is written here. @param {Conflict} c */
 export function conflictDialog(c) {
   const [base, mine, theirs] = [c.base, c.mine, c.theirs].map((t) => t.split("\n"))
-  const put = merge3(base, mine, theirs)
+  const put = c.whole ? null : merge3(base, mine, theirs)
   /** @type {Hunk[]} */
   const hunks = put || [{ kind: "conflict", base, mine, theirs }]
   /** @type {(Side | undefined)[]} of each conflict */
@@ -19,12 +19,12 @@ export function conflictDialog(c) {
   const state = h("p", { role: "status" })
   const tell = () => {
     const open = choices.filter((x) => !x).length
-    state.textContent = !put ? "Too much differs to put them together line by line: take one of them, or both." : !choices.length ? "The changes do not touch: Merge keeps both." :
+    state.textContent = !put ? "They cannot be put together line by line: take one." : !choices.length ? "The changes do not touch: Merge keeps both." :
       open ? `${many(choices.length, "conflict")}, ${open} to decide.` : "All conflicts are decided."
   }
   const chooser = () => {
     const i = choices.push(undefined) - 1
-    return h("fieldset", { class: "row" }, h("legend", null, `Conflict ${i + 1}: take`), /** @type {[Side, string][]} */ ([["mine", "Mine"], ["theirs", "Theirs"], ["both", "Both, mine first"]]).map(([id, text]) =>
+    return h("fieldset", { class: "row" }, h("legend", null, `Conflict ${i + 1}: take`), /** @type {[Side, string][]} */ ([["mine", "Mine"], ["theirs", "Theirs"], ["both", "Both, mine first"]]).slice(0, c.whole ? 2 : 3).map(([id, text]) =>
       h("label", null, h("input", { type: "radio", name: `conflict-${i}`, onchange: () => { choices[i] = id; tell() } }), " ", text)))
   }
   let at = [0, 0, 0]

@@ -7,11 +7,11 @@ import { openDialog } from "./dialog.js"
 import { visible } from "./path.js"
 import { asProblem } from "./problems.js"
 import { count, size } from "./time.js"
-import { canFormat, check, checked, detect, format, kinds, mistakeList } from "./viewers.js"
+import { check, detect, kinds, mistakeList } from "./viewers.js"
 import { diffView } from "./diff.js"
 import { conflictDialog } from "./conflict.js"
 import { opened, pack } from "./gzip.js"
-import { hexView } from "./hex.js"
+import { hexLines, hexView } from "./hex.js"
 import { lineEnd } from "./text.js"
 
 const CHECK_AFTER = 300 // ms after the last key
@@ -29,11 +29,10 @@ export class Editor {
     /** What is written in place of text. @type {Bytes | null} */
     this.file = null
     this.eol = "\n"
-    this.kind = /** @type {TextKind} */ ("text")
+    this.kind = ""
     this.busy = false // while a dialog asks
     /** What was read meanwhile; null: it is gone. @type {Reading | null | undefined} */
     this.heard = undefined
-    this.gone = false
     this.timer = 0
     this.title = h("p")
     this.notice = h("div", { role: "alert" })
@@ -43,13 +42,15 @@ export class Editor {
     } })
     this.hex = h("div")
     this.mistakes = h("div", { "aria-live": "polite" })
-    this.kindOf = h("select", { "aria-label": "Kind", onchange: () => { this.kind = /** @type {TextKind} */ (this.kindOf.value); this.check() } },
+    this.kinds = h("select", { "aria-label": "Kind", onchange: () => { this.kind = this.kinds.value; this.check() } },
       /** @type {const} */ (["text", "json", "yaml", "xml"]).map((k) => h("option", { value: k }, kinds[k])))
-    this.formatter = h("button", { type: "button", onclick: () => { this.area.value = format(this.kind, this.area.value); this.check() } }, "Format")
+    this.formatter = h("button", { type: "button", onclick: () => {
+      this.area.value = this.check().format?.(this.area.value) ?? this.area.value
+    } }, "Format")
     this.chosen = h("input", { type: "file", onchange: () => this.replace() })
     this.element = h("div", { onkeydown: (/** @type {KeyboardEvent} */ e) => this.key(e) }, this.title, this.notice,
       h("div", { class: "row" }, h("button", { type: "button", class: "main", onclick: () => this.review() }, "Save…"),
-        h("button", { type: "button", onclick: () => this.leave() }, "Stop editing"), this.kindOf, this.formatter, h("label", null, "Replace with a file ", this.chosen)),
+        h("button", { type: "button", onclick: () => this.leave() }, "Stop editing"), this.kinds, this.formatter, h("label", null, "Replace with a file ", this.chosen)),
       this.area, this.hex, this.mistakes)
     this.guard = () => (this.dirty() ? `The changes to ${visible(path)} are not saved.` : "")
     app.guards.add(this.guard)
@@ -65,42 +66,37 @@ export class Editor {
   rebase(now, theirs, mine) {
     this.base = { ...theirs, tag: now.tag, version: now.znode.stat.version }
     this.heard = undefined
-    this.gone = false
-    fill(this.notice)
     this.put(mine)
   }
 
   /** put shows what is edited. @param {Draft} draft */
   put({ text, bytes }) {
+    const { base } = this
     this.file = text === undefined ? bytes : null
-    this.area.hidden = this.kindOf.hidden = this.file !== null
+    this.area.hidden = this.kinds.hidden = this.file !== null
     this.eol = lineEnd(text || "") || "\n"
     this.area.value = text || ""
     fill(this.hex, this.file?.length ? hexView(this.file) : null)
-    const { kind } = detect(bytes)
-    this.kindOf.value = this.kind = kind === "json" || kind === "yaml" || kind === "xml" ? kind : "text"
-    const { base } = this
+    fill(this.notice)
+    this.kinds.value = detect(bytes).kind
+    this.kind = this.kinds.value ||= "text"
     this.title.textContent = `Editing version ${count(base.version)}${base.packed ? ", unpacked; saving packs it with gzip again" : ""}. ` +
-      (!this.file && base.text !== undefined && this.unchanged() !== base.text ? "Its line ends are mixed; saving makes them alike." : this.eol === "\n" ? "" : "Lines end in CR LF, and stay so.")
+      (!lineEnd(text || "") ? "Its line ends are mixed; saving makes them alike." : this.eol === "\n" ? "" : "Lines end in CR LF, and stay so.")
     this.check()
-  }
-
-  /** unchanged is the base after it went through a text field, which knows one line end. */
-  unchanged() {
-    return this.base.text?.replace(/\r\n?/g, "\n").replaceAll("\n", this.eol)
-  }
-
-  text() {
-    return this.area.value.replaceAll("\n", this.eol)
   }
 
   /** mine is what would be stored, unpacked. @returns {Draft} */
   mine() {
-    return { bytes: this.file || new TextEncoder().encode(this.text()), text: this.file ? undefined : this.text(), packed: this.base.packed }
+    const { packed } = this.base
+    if (this.file) return { bytes: this.file, packed }
+    const text = this.area.value.replaceAll("\n", this.eol)
+    return { bytes: new TextEncoder().encode(text), text, packed }
   }
 
   dirty() {
-    return this.file ? this.file !== this.base.bytes : this.text() !== this.unchanged()
+    // The base as it is after a text field, which knows one line end.
+    const base = this.base.text?.replace(/\r\n?/g, "\n").replaceAll("\n", this.eol)
+    return this.file ? this.file !== this.base.bytes : this.mine().text !== base
   }
 
   focus() {
@@ -127,17 +123,16 @@ export class Editor {
   }
 
   check() {
-    const found = this.file ? [] : check(this.kind, this.area.value)
-    this.formatter.hidden = this.file !== null || !canFormat(this.kind)
-    fill(this.mistakes, found.length ? mistakeList(found, (m) => this.goTo(m)) : !this.file && checked(this.kind) &&
-      h("p", { class: "quiet" }, `Nothing wrong was found. Checked: ${checked(this.kind)}.`))
-    return found
+    const all = check(this.file ? "" : this.kind, this.area.value)
+    this.formatter.hidden = !all.format
+    fill(this.mistakes, mistakeList(all.found, (m) => this.goTo(m)) || (all.checks && h("p", { class: "quiet" }, `Nothing wrong was found. Checked: ${all.checks}.`)))
+    return all
   }
 
   /** @param {Mistake} m */
   goTo({ line, column }) {
     const { area } = this
-    const at = area.value.split("\n", line - 1).join("\n").length + (line > 1 ? 1 : 0) + column - 1
+    const at = area.value.split("\n", line - 1).reduce((sum, l) => sum + l.length + 1, column - 1)
     area.setSelectionRange(at, at + 1)
     area.blur()
     area.focus() // scrolls there
@@ -158,18 +153,17 @@ export class Editor {
 
   /** review shows what differs, and saves it. */
   review() {
-    const { base, app } = this
+    const { base, app, heard } = this
     if (this.busy) return
-    if (this.gone || !this.dirty()) return void app.shell.toast(this.gone ? "It is deleted: create it again, or stop editing." : "Nothing was changed.")
-    if (this.heard) return void this.conflict()
-    const wrong = this.check()
+    if (heard === null || !this.dirty()) return void app.shell.toast(heard === null ? "It is deleted: create it again, or stop editing." : "Nothing was changed.")
+    if (heard) return void this.conflict()
+    const wrong = this.check().found
     const mine = this.mine()
     this.busy = true
     openDialog({
       title: "Save this?", wide: true, closed: () => this.free(),
-      body: [wrong.length > 0 && h("div", { class: "notice" }, `As ${kinds[this.kind]} it has mistakes. Save it all the same?`, mistakeList(wrong)),
-        h("p", { class: "quiet" }, `Over version ${count(base.version)} and no other: ${size(base.bytes.length)} before, ${size(mine.bytes.length)} after.`),
-        base.text === undefined || mine.text === undefined ? h("p", null, "Bytes are not shown side by side.") : diffView(base.text, mine.text)],
+      body: [wrong.length > 0 && h("div", { class: "notice" }, "It has mistakes. Save it all the same?", mistakeList(wrong)),
+        h("p", { class: "quiet" }, `Over version ${count(base.version)} and no other: ${size(base.bytes.length)} before, ${size(mine.bytes.length)} after.`), diffView(look(base), look(mine))],
       buttons: [{ label: wrong.length ? "Save all the same" : "Save", kind: wrong.length ? "danger" : "main", run: () => this.save(false) }, { label: "Save and keep editing", run: () => this.save(true) }],
     })
   }
@@ -180,22 +174,22 @@ export class Editor {
     this.hear()
   }
 
-  /** save writes it. @param {boolean} keeps whether editing goes on */
-  async save(keeps) {
+  /** save writes it. @param {boolean} keeps whether editing goes on @param {boolean} [again] whether the znode is made again */
+  async save(keeps, again) {
     const mine = this.mine()
     try {
       const body = mine.packed ? await pack(mine.bytes) : mine.bytes
-      const answer = await this.app.api.write("PUT", this.url, { body, headers: this.gone ? { "If-None-Match": "*" } : { "If-Match": this.base.tag } })
+      const answer = await this.app.api.write("PUT", this.url, { body, headers: again ? { "If-None-Match": "*" } : { "If-Match": this.base.tag } })
       const { stat } = await answer.json()
       this.base = { ...mine, tag: answer.etag, version: stat.version }
-      this.gone = false
+      if (again) this.heard = undefined
       this.app.shell.toast(`Saved: version ${count(stat.version)}.`, { kind: "good" })
       if (keeps) this.put(mine)
       else this.close()
       this.saved()
     } catch (err) {
       const { code } = asProblem(err)
-      if (code === "no_node" && !this.gone) this.changed(null)
+      if (code === "no_node" && !again) this.changed(null)
       else if (code === "bad_version" || code === "node_exists") setTimeout(() => this.conflict()) // after this dialog is gone
       else throw err
     }
@@ -210,18 +204,16 @@ export class Editor {
   /** hear says what was read, unless it is what was saved here. */
   hear() {
     const { heard } = this
-    if (heard === undefined) return
-    this.gone = heard === null
     /** @param {string} text @param {string} [label] @param {() => void} [onclick] */
     const say = (text, label, onclick) => fill(this.notice, h("p", { class: "notice" }, text, " ", label && h("button", { type: "button", onclick }, label)))
-    if (heard === null) return say("It was deleted meanwhile.", "Create it again with this", () => this.save(false).catch(this.app.shell.problem))
-    const { stat } = heard.znode
+    if (heard === null) return say("It was deleted meanwhile.", "Create it again with this", () => this.save(false, true).catch(this.app.shell.problem))
+    if (!heard) return
+    const { mzxid, version } = heard.znode.stat
     if (heard.tag === this.base.tag) {
       this.heard = undefined
       fill(this.notice)
-    } else if (this.dirty() || !heard.bytes) {
-      say(`Somebody changed it meanwhile, at zxid ${count(stat.mzxid)}: it has version ${count(stat.version)} now.`, "Compare", () => this.conflict())
-    } else this.start(heard).then(() => say(`Somebody changed it at zxid ${count(stat.mzxid)}. You had changed nothing: this is the new version.`))
+    } else if (this.dirty() || !heard.bytes) say(`Somebody changed it meanwhile, at zxid ${count(mzxid)}: it has version ${count(version)} now.`, "Compare", () => this.conflict())
+    else this.start(heard).then(() => say(`Somebody changed it at zxid ${count(mzxid)}. You had changed nothing: this is the new version.`))
   }
 
   /** conflict reads what is there now and asks what to do. */
@@ -229,26 +221,25 @@ export class Editor {
     if (this.busy) return
     this.busy = true
     const { base, app } = this
-    const closed = () => this.free()
     try {
       const answer = await app.api.ask("GET", this.url + "?format=json")
       const znode = await answer.json()
       const now = (this.heard = { znode, bytes: bytesOf(znode), tag: answer.etag, zxid: answer.zxid })
       const theirs = await opened(now.bytes)
       const mine = this.mine()
-      const take = () => this.rebase(now, theirs, theirs)
-      const about = `You began with version ${count(base.version)}. Now there is version ${count(znode.stat.version)}, of zxid ${count(znode.stat.mzxid)}. Nothing of yours is saved yet.`
-      if (base.text !== undefined && mine.text !== undefined && theirs.text !== undefined) {
-        conflictDialog({ base: base.text, mine: mine.text, theirs: theirs.text, about, take, closed,
-          merge: (text) => this.rebase(now, theirs, { ...theirs, text, bytes: new TextEncoder().encode(text) }) })
-      } else {
-        openDialog({ title: "Changed by somebody else", closed, body: [h("p", null, `${about} Mine has ${size(mine.bytes.length)}, theirs ${size(theirs.bytes.length)}. Bytes cannot be merged.`)],
-          buttons: [{ label: "Take theirs", run: take }, { label: "Put mine over theirs", run: () => this.rebase(now, theirs, mine) }, { label: "Keep editing", kind: "main", run() {} }] })
-      }
+      const whole = [base, mine, theirs].some((d) => d.text === undefined)
+      conflictDialog({ base: look(base), mine: look(mine), theirs: look(theirs), whole, take: () => this.rebase(now, theirs, theirs), closed: () => this.free(),
+        about: `You began with version ${count(base.version)}. Now there is version ${count(znode.stat.version)}, of zxid ${count(znode.stat.mzxid)}. Nothing of yours is saved yet.`,
+        merge: (text) => this.rebase(now, theirs, !whole ? { ...theirs, text, bytes: new TextEncoder().encode(text) } : text === look(mine) ? mine : theirs) })
     } catch (err) {
       if (asProblem(err).code === "no_node") this.heard = null
       else app.shell.problem(err)
-      closed()
+      this.free()
     }
   }
+}
+
+/** look is a draft as text, bytes in hexadecimal. @param {Draft} d */
+function look(d) {
+  return d.text ?? hexLines(d.bytes, 0, d.bytes.length)
 }

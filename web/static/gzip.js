@@ -9,18 +9,22 @@ export function isGzip(b) {
   return b.length > 17 && b[0] === 0x1f && b[1] === 0x8b && b[2] === 8
 }
 
-/** unpack gives what is inside, and whether it is all of it. It throws an Error if the bytes are damaged. @param {Bytes} bytes @param {number} [limit] */
+/** unpack gives what is inside, and whether it is all of it: not beyond a limit, and not behind damage. @param {Bytes} bytes @param {number} [limit] */
 export async function unpack(bytes, limit = UNPACKED) {
   const parts = []
-  let size = 0
+  let whole = false
   const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")).getReader()
   try {
-    for (let r; size <= limit && !(r = await reader.read()).done; size += r.value.length) parts.push(r.value)
+    for (let size = 0; size <= limit && !whole; ) {
+      const { value, done } = await reader.read()
+      whole = done
+      if (value) size += parts[parts.push(value) - 1].length
+    }
+    if (!whole) await reader.cancel()
   } catch {
-    throw new Error("The bytes begin as gzip does, but do not unpack: they are damaged or cut off.")
+    // Damaged: what came before stands.
   }
-  if (size > limit) await reader.cancel()
-  return { bytes: new Uint8Array(await new Blob(parts).arrayBuffer()).subarray(0, limit), whole: size <= limit }
+  return { bytes: new Uint8Array(await new Blob(parts).arrayBuffer()).subarray(0, limit), whole }
 }
 
 /** pack is the reverse. @param {Bytes} bytes */
@@ -30,8 +34,7 @@ export async function pack(bytes) {
 
 /** opened is what there is to edit in bytes: what is inside if they are packed and it is all there. @param {Bytes} bytes @returns {Promise<Draft>} */
 export async function opened(bytes) {
-  const inside = isGzip(bytes) ? await unpack(bytes).catch(() => null) : null
-  const packed = inside?.whole === true
-  if (inside && packed) bytes = inside.bytes
-  return { bytes, packed, text: textOf(bytes) }
+  const inside = isGzip(bytes) && (await unpack(bytes))
+  if (inside && inside.whole) return { bytes: inside.bytes, packed: true, text: textOf(inside.bytes) }
+  return { bytes, packed: false, text: textOf(bytes) }
 }

@@ -62,7 +62,7 @@ export function textView(text, paint = (line) => line) {
 /** oddities says what of a text is not shown as it is stored. @param {string} text */
 export function oddities(text) {
   const end = lineEnd(text)
-  return [end === "\r\n" ? "Lines end in CR LF." : end ? "" : "Not all lines end alike.",
-    text.length > PIECE && text.split("\n").some((l) => l.length > PIECE) ? `Lines of more than ${count(PIECE)} characters are shown in pieces.` : "",
-    shown(text.replace(/[\r\n]/g, "")).includes("\u2039U+") ? "Characters that do not show are spelled out, as \u2039U+202E\u203a." : ""].filter(Boolean).join(" ")
+  const long = text.length > PIECE && text.split("\n").some((l) => l.length > PIECE)
+  return (end === "\n" ? "" : end ? "Lines end in CR LF. " : "Not all lines end alike. ") + (long ? `Lines of more than ${count(PIECE)} characters are shown in pieces. ` : "") +
+    (shown(text.replace(/[\r\n]/g, "")).includes("\u2039U+") ? "Characters that do not show are spelled out, as \u2039U+202E\u203a." : "")
 }

@@ -1,11 +1,11 @@
 // How data is looked at: what kind it is, shown pretty or as it is stored.
 
-import { h, fill } from "./dom.js"
+import { fill, h } from "./dom.js"
 import { size } from "./time.js"
 import { oddities, textOf, textView } from "./text.js"
 import { jsonFormat, jsonProblems, jsonView } from "./json.js"
 import { xmlFormat, xmlTokens } from "./xml.js"
-import { yamlChecks, yamlPaint, yamlProblems } from "./yaml.js"
+import { yamlPaint, yamlProblems } from "./yaml.js"
 import { hexView } from "./hex.js"
 import { isGzip, unpack } from "./gzip.js"
 
@@ -13,6 +13,21 @@ const LOOKED_AT = 64 << 10 // characters that tell YAML from prose
 
 /** What each kind is called. */
 export const kinds = { text: "Text", json: "JSON", yaml: "YAML", xml: "XML", binary: "Binary", gzip: "gzip", empty: "Empty" }
+
+/** What is known of a kind of text: how mistakes are found, what is looked for, and how it is indented. @type {Record<string, TextForm>} */
+const forms = {
+  json: { mistakes: jsonProblems, checks: "the whole grammar, and repeated keys", format: jsonFormat },
+  xml: { mistakes: (text) => xmlTokens(text).problems, checks: "whether it is well-formed", format: xmlFormat },
+  yaml: { mistakes: yamlProblems, checks: "indentation, quotes, brackets and repeated keys" },
+}
+
+/** check lists what is wrong with a text of a kind, says what was looked for, and gives what indents it if it can be.
+ * @param {string} kind @param {string} text */
+export function check(kind, text) {
+  const { mistakes = () => [], checks = "", format } = forms[kind] || {}
+  const found = text.trim() ? mistakes(text) : []
+  return { found, checks, format: found.every((m) => m.mild) ? format : undefined }
+}
 
 /** detect tells the kind of bytes. @param {Bytes} bytes @returns {Detected} */
 export function detect(bytes) {
@@ -26,35 +41,9 @@ function kindOf(text) {
   const start = text.slice(0, LOOKED_AT).replace(/^\ufeff/, "").trimStart()
   if (/^\{\s*["}]/.test(start) || (start[0] === "[" && !jsonProblems(text).length)) return "json"
   if (/^<(\?xml|!--|!DOCTYPE|[\p{L}_])/u.test(start)) return "xml"
-  const lines = start.split("\n", 200).filter((l) => l.trim() && !/^\s*#/.test(l))
-  const like = lines.filter((l) => /^\s*(- |-$|---|(- )?["\w./-]+:(\s|$))/.test(l)).length
+  const lines = start.split("\n", 200).filter((l) => /^\s*[^\s#]/.test(l))
+  const like = lines.filter((l) => /^\s*(-(\s|$)|---|["\w./-]+:(\s|$))/.test(l)).length
   return /^---\s/.test(start) || (lines.length > 1 && like / lines.length > 0.6 && /:(\s|$)/m.test(start)) ? "yaml" : "text"
-}
-
-/** check lists what is wrong with a text of a kind. @param {string} kind @param {string} text @returns {Mistake[]} */
-export function check(kind, text) {
-  if (!text.trim()) return []
-  return kind === "json" ? jsonProblems(text) : kind === "xml" ? xmlTokens(text).problems : kind === "yaml" ? yamlProblems(text) : []
-}
-
-/** checked says what check looks at, or "" if at nothing. @param {string} kind */
-export function checked(kind) {
-  return { json: "the whole grammar, and repeated keys", xml: "whether it is well-formed", yaml: yamlChecks }[kind] || ""
-}
-
-/** canFormat says whether format does something for a kind. @param {string} kind */
-export function canFormat(kind) {
-  return kind === "json" || kind === "xml"
-}
-
-/** broken says whether a mistake is more than a repeated key. @param {Mistake[]} mistakes */
-function broken(mistakes) {
-  return mistakes.some((m) => !m.message.includes("twice"))
-}
-
-/** format is the text indented. One with errors stays as it is. @param {string} kind @param {string} text */
-export function format(kind, text) {
-  return !canFormat(kind) || broken(check(kind, text)) ? text : kind === "json" ? jsonFormat(text) : xmlFormat(text)
 }
 
 /** viewer shows bytes, with buttons to look at them otherwise; the choice is remembered by kind.
@@ -62,41 +51,36 @@ export function format(kind, text) {
 export function viewer(app, bytes) {
   const { kind, text } = detect(bytes)
   if (kind === "empty") return h("p", { class: "quiet" }, "No data: 0 bytes.")
-  const mistakes = check(kind, text || "")
-  const pretty = kind === "gzip" ? "Unpacked" : canFormat(kind) && !broken(mistakes) ? "Pretty" : ""
-  const ways = [pretty, text === undefined ? "" : "As stored", "Hex"].filter(Boolean)
+  const { found, format } = check(kind, text || "")
+  const ways = [kind === "gzip" ? "Unpacked" : "", format ? "Pretty" : "", text === undefined ? "" : "As stored", "Hex"].filter(Boolean)
   const body = h("div")
   const note = h("p", { class: "quiet" })
   const buttons = ways.map((w) => h("button", { type: "button", class: "small", onclick: () => { app.settings.set("view." + kind, w); show(w) } }, w))
   /** @param {string} way */
   function show(way) {
     ways.forEach((w, i) => buttons[i].setAttribute("aria-pressed", String(w === way)))
-    note.textContent = way === "Hex" || text === undefined ? "" : (way === "Pretty" ? "Formatted: this is not byte for byte what is stored. " : "") + oddities(text)
+    const shown = way === "Hex" ? undefined : text
+    note.textContent = (way === "Pretty" ? "Formatted: this is not byte for byte what is stored. " : "") + oddities(shown || "")
     if (way === "Unpacked") inside(app, bytes, body)
-    else if (way === "Hex" || text === undefined) fill(body, hexView(bytes))
-    else fill(body, way === "As stored" ? textView(text, kind === "yaml" ? yamlPaint : undefined) : kind === "json" ? jsonView(text) : textView(xmlFormat(text)))
+    else fill(body, shown === undefined ? hexView(bytes) : way === "As stored" ? textView(shown, kind === "yaml" ? yamlPaint : undefined) : kind === "json" ? jsonView(shown) : textView(format ? format(shown) : shown))
   }
   const chosen = app.settings.get("view." + kind)
   show(ways.includes(chosen) ? chosen : ways[0])
-  return h("div", { class: "viewer" },
-    h("p", { class: "row" }, `${kinds[kind]}, ${size(bytes.length)}`, ways.length > 1 && h("span", { role: "group", "aria-label": "How to look at it", class: "row" }, buttons)),
-    mistakes.length > 0 && mistakeList(mistakes), note, body)
+  return h("div", { class: "viewer" }, h("p", { class: "row" }, `${kinds[kind]}, ${size(bytes.length)}`, h("span", { role: "group", "aria-label": "How to look at it", class: "row" }, buttons)),
+    mistakeList(found), note, body)
 }
 
 /** inside shows what gzip packed. @param {App} app @param {Bytes} bytes @param {HTMLElement} into */
 async function inside(app, bytes, into) {
-  try {
-    const { bytes: all, whole } = await unpack(bytes)
-    fill(into, h("p", { class: "quiet" }, whole ? "Unpacked: this is not what is stored." : `Unpacked: the first ${size(all.length)}.`), viewer(app, all))
-  } catch (err) {
-    fill(into, h("p", { class: "notice" }, /** @type {Error} */ (err).message), hexView(bytes))
-  }
+  const { bytes: all, whole } = await unpack(bytes)
+  if (all.length) fill(into, h("p", { class: "quiet" }, whole ? "Unpacked: this is not what is stored." : `Unpacked: the first ${size(all.length)}; then it is too long, or damaged.`), viewer(app, all))
+  else fill(into, h("p", { class: "notice" }, "It begins as gzip does, but does not unpack: it is damaged or cut off."), hexView(bytes))
 }
 
 /** mistakeList lists mistakes; go is called with the one that is chosen. @param {Mistake[]} mistakes @param {(m: Mistake) => void} [go] */
 export function mistakeList(mistakes, go) {
-  return h("ul", { class: "mistakes" }, mistakes.map((m) => {
+  return mistakes.length > 0 && h("ul", { class: "mistakes" }, mistakes.map((m) => {
     const where = `Line ${m.line}, column ${m.column}`
-    return h("li", null, go ? h("button", { type: "button", class: "link", onclick: () => go(m) }, where) : where, ": ", h("bdi", null, m.message))
+    return h("li", null, go ? h("button", { type: "button", class: "small", onclick: () => go(m) }, where) : where, ": ", h("bdi", null, m.message))
   }))
 }

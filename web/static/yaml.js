@@ -2,8 +2,6 @@
 
 import { h } from "./dom.js"
 
-export const yamlChecks = "indentation, quotes, brackets and repeated keys"
-
 const PROBLEMS = 50
 const keyed = /^("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s"'[\]{}#&*!|>@%`][^#]*?):(?=\s|$)/
 

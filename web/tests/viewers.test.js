@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { gzipSync } from "node:zlib"
-import { detect, check, format } from "../static/viewers.js"
+import { detect, check } from "../static/viewers.js"
 import { opened, pack, unpack } from "../static/gzip.js"
 import { hexLines } from "../static/hex.js"
 
@@ -19,12 +19,12 @@ test("the text is that of the bytes, a byte order mark included", () => {
   assert.equal(detect(bytes("\ufeffé\r\n")).text, "\ufeffé\r\n")
 })
 
-test("what has errors is not formatted", () => {
-  assert.equal(format("json", "{bad"), "{bad")
-  assert.equal(format("xml", "<a>"), "<a>")
-  assert.equal(format("json", "[1]"), "[\n  1\n]")
-  assert.equal(check("text", "{").length, 0)
-  assert.equal(check("json", " ").length, 0)
+test("what has errors is not formatted, but for repeated keys", () => {
+  assert.equal(check("json", "{bad").format, undefined)
+  assert.equal(check("xml", "<a>").format, undefined)
+  assert.equal(check("json", '{"a":1,"a":2}').format?.('{"a":1,"a":2}'), '{\n  "a": 1,\n  "a": 2\n}')
+  assert.deepEqual(check("text", "{"), { found: [], checks: "", format: undefined })
+  assert.equal(check("json", " ").found.length, 0)
 })
 
 test("gzip: what is inside, up to a limit", async () => {
@@ -32,7 +32,7 @@ test("gzip: what is inside, up to a limit", async () => {
   assert.equal((await unpack(packed)).bytes.length, 1 << 20)
   const some = await unpack(packed, 1000)
   assert.deepEqual([some.bytes.length, some.whole], [1000, false])
-  await assert.rejects(unpack(packed.slice(0, 100)), /damaged/)
+  assert.equal((await unpack(packed.slice(0, 100))).whole, false)
   const broken = await opened(packed.slice(0, 100))
   assert.deepEqual([broken.bytes, broken.packed, broken.text], [packed.slice(0, 100), false, undefined])
   const again = await opened(await pack(bytes("hello")))
