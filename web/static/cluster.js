@@ -17,9 +17,10 @@ const METRICS_EVERY = 2000 // ms
 /** quorum says what the cluster survives. @param {Pick<Member, "voter" | "reachable">[]} members */
 export function quorum(members) {
   const voters = members.filter((m) => m.voter)
-  const away = voters.filter((m) => !m.reachable).length
   const spare = Math.ceil(voters.length / 2) - 1
-  return `${many(voters.length, "voter")}: the cluster survives the loss of ${spare || "none"}.` + (away ? ` ${away} cannot be reached now${away > spare ? ": that is too many" : ""}.` : "")
+  const away = voters.filter((m) => !m.reachable).length
+  const now = spare < away ? "that is too many" : `it survives the loss of ${spare - away || "no other"}`
+  return `${many(voters.length, "voter")}: the cluster survives the loss of ${spare || "none"}.` + (away ? ` ${away} cannot be reached now: ${now}.` : "")
 }
 
 /** part is a card of its own: what goes wrong with it goes wrong in it alone.
@@ -51,11 +52,12 @@ function members(c) {
 }
 
 /** amount is a number as its name has it. @param {string} name @param {number} n */
-const amount = (name, n) => name.includes("_bytes") ? size(n) : name.endsWith("_ms") ? span(n) : name.endsWith("time_seconds") ? moment(n * 1000) : count(Math.round(n * 100) / 100)
+const amount = (name, n) => name.includes("_bytes") ? size(n) : name.endsWith("_ms") ? span(n) : name.endsWith("time_seconds") ? moment(n * 1000) : count(n)
 
-/** facts are the metrics that are one number. @param {Sample[]} s */
-const facts = (s) => table("This member", s.filter(({ name, labels }) => /^(holt_|process_(start|res))/.test(name) && !Object.keys(labels).length)
-  .map(({ name, value }) => [name.replace(/^(holt|process)_/, "").replaceAll("_", " "), amount(name, value)]))
+const told = "start_time_seconds resident_memory_bytes znodes ephemerals data_bytes sessions session_watches streams http_requests_in_flight writes_waiting raft_applied_index raft_last_index disk_free_bytes".split(" ")
+
+/** facts are metrics by their names. @param {Sample[]} s */
+const facts = (s) => table("This member", told.map((name) => [name.replace(/_(bytes|seconds)$/, "").replaceAll("_", " "), amount(name, sum(s, "holt_" + name) + sum(s, "process_" + name))]))
 
 // Streams last as long as they are read, and the page's own looking is no load.
 const counted = (/** @type {Sample["labels"]} */ l) => !/^\/(metrics|ui|readyz|livez|v1\/watch|v1\/pipeline)|events$/.test(l.route)

@@ -94,12 +94,11 @@ export function eventsView(app, place) {
   let most = PAGE
 
   const button = (/** @type {string} */ text, /** @type {() => void} */ onclick) => h("button", { type: "button", onclick }, text)
-  const pause = button("", () => live.paused ? live.resume() : live.pause())
   const stop = button("Stop", () => log.follow(""))
   const form = askPath("Follow what is below this path", "Follow", (path) => {
     app.route.note({ path: path || "/" })
     log.follow(path || "/")
-  }, stop, pause)
+  }, stop)
   form.field.value = log.path
   const type = h("select", { "aria-label": "Only events of this type", onchange: show }, h("option", { value: "" }, "All types"), types.map((t) => h("option", null, t)))
   const text = h("input", { type: "search", "aria-label": "Only paths with this text", placeholder: "part of a path", oninput: show })
@@ -123,10 +122,9 @@ export function eventsView(app, place) {
     keep(rows, some, (l) => String(l.n), row)
     table.hidden = some.length === 0
     more.hidden = all.length <= most
-    pause.hidden = stop.hidden = !log.path
-    pause.textContent = live.paused ? "Resume" : "Pause"
+    stop.hidden = !log.path
     state.textContent = [
-      log.path ? `Following ${visible(log.path)} and below since ${at(log.since)}, also while you look at other sections.` : "Nothing is followed.",
+      log.path ? `Following ${visible(log.path)} and what is below it since ${at(log.since)}, also while you look at other sections.` : "Nothing is followed.",
       log.path && /^(conn|resu|off)/.test(live.state.name) && "No connection now: what happens is told later.",
       live.paused && `Paused; ${many(live.waiting, "change waits", "changes wait")}.`,
       `${many(log.lines.length, "line")} of at most ${count(LOG_MAX)}${all.length < log.lines.length ? `, ${count(all.length)} of them chosen` : ""}.`,

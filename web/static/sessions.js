@@ -65,7 +65,7 @@ function detail(app, owner, ended) {
   const ephemerals = part("ephemeral znode", "ephemeral znodes")
   const watches = part("watch", "watches")
   let last = /** @type {WholeSession | null} */ (null)
-  const button = h("button", { type: "button", class: "danger small", hidden: true, onclick: () => last && openDialog({
+  const button = h("button", { type: "button", class: "danger small", hidden: true, onclick: () => last && !app.readOnly() && openDialog({
     title: `Kill session ${owner}?`,
     body: [h("p", null, `${many(last.ephemerals.length, "ephemeral znode")} and ${many(last.watches.length, "watch", "watches")} go with it, in one transaction. There is no undo.`),
       pathList(last.ephemerals), h("pre", { tabindex: 0 }, curl("DELETE", url))],

@@ -20,8 +20,8 @@ export function moment(ms) {
 const times = (n) => n === 1 ? "once" : `${count(n)} times`
 /** @param {number} n */
 const set = (n) => (n ? `set ${times(n)}` : "not set") + " since it was made"
-/** @param {number} zxid @param {number} ms */
-const when = (zxid, ms) => zxid ? ["In transaction ", count(zxid), ", ", moment(ms), "."] : "It was there from the start."
+/** @param {number} ms */
+const when = (ms) => ms ? moment(ms) : "It was there from the start."
 
 /** @param {Mode} mode */
 const meaning = (mode) => (mode.startsWith("eph") ? "It goes with its session." : mode === "container" ? "It goes by itself some time after its last child."
@@ -45,8 +45,8 @@ function lines(z) {
     ["num_children", "Children", count(s.num_children), ""],
     ["cversion", "Children version", count(s.cversion), s.cversion ? `Children were made or deleted ${times(s.cversion)}.` : "No child was ever made or deleted."],
     ["aversion", "ACL version", count(s.aversion), `Its ACL was ${set(s.aversion)}.`],
-    ["czxid, ctime", "Created", `zxid ${count(s.czxid)}`, when(s.czxid, s.ctime)],
-    ["mzxid, mtime", "Data last set", `zxid ${count(s.mzxid)}`, s.mzxid === s.czxid ? "When it was made, not since." : when(s.mzxid, s.mtime)],
+    ["czxid, ctime", "Created", "zxid " + count(s.czxid), when(s.ctime)],
+    ["mzxid, mtime", "Data last set", `zxid ${count(s.mzxid)}`, s.mzxid === s.czxid ? "When it was made, not since." : when(s.mtime)],
     ["pzxid", "Children last changed", `zxid ${count(s.pzxid)}`, s.pzxid === s.czxid ? "Not since it was made." : "Then a child was made or deleted."],
     ["ephemeral_owner", "Session", owner ? h("a", { href: link("sessions", owner) }, owner) : "none", owner ? "It goes when that session ends." : "It belongs to no session."],
     ["ttl_ms", "TTL", z.ttl_ms ? span(z.ttl_ms) : "none", due(z)],

@@ -11,9 +11,9 @@ test("what the cluster survives is said in words", () => {
     ["vvv", "3 voters: the cluster survives the loss of 1."],
     ["vvvn", "3 voters: the cluster survives the loss of 1."],
     ["vvvvv", "5 voters: the cluster survives the loss of 2."],
-    ["vvx", "3 voters: the cluster survives the loss of 1. 1 cannot be reached now."],
+    ["vvx", "3 voters: the cluster survives the loss of 1. 1 cannot be reached now: it survives the loss of no other."],
     ["vxx", "3 voters: the cluster survives the loss of 1. 2 cannot be reached now: that is too many."],
-    ["vvvvx", "5 voters: the cluster survives the loss of 2. 1 cannot be reached now."],
+    ["vvvvx", "5 voters: the cluster survives the loss of 2. 1 cannot be reached now: it survives the loss of 1."],
   ]
   for (const [of, want] of cases) assert.equal(quorum(members(of)), want, of)
 })
