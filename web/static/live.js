@@ -2,7 +2,8 @@
 
 import { isBelow, parent } from "./path.js"
 
-const DEBOUNCE = 150 // ms in which wishes are gathered
+const DEBOUNCE = 150 // ms in which wishes are gathered,
+const APART = 600 // and at least between two that are sent
 const TICK = 1000 // ms
 const POLL = 5 // ticks between two questions to the cluster, while the page is seen
 const PING = 20 // ticks between two words to the hub
@@ -41,6 +42,7 @@ export class Live {
     this.resetting = false
     this.ticks = 0
     this.word = 0 // the tick of the hub's last
+    this.sent = 0 // when the hub was last told the wishes
     this.shown = "" // what listeners know of the state
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined
@@ -61,12 +63,13 @@ export class Live {
     const all = [...this.wishes.values()]
     this.recursive = all.flatMap((w) => (w.recursive ? w.paths : []))
     this.paths = new Set(all.flatMap((w) => w.paths).filter((p) => this.recursive.includes(p) || !this.covered(p)))
-    this.timer ||= setTimeout(() => this.send(), DEBOUNCE)
+    this.timer ||= setTimeout(() => this.send(), Math.max(DEBOUNCE, this.sent + APART - Date.now()))
   }
 
   send() {
     clearTimeout(this.timer)
     this.timer = undefined
+    this.sent = Date.now()
     const since = Math.min(this.since, this.opened ? this.state.zxid : this.api.zxid)
     this.port?.postMessage({ wish: { paths: [...this.paths], recursive: this.recursive.length > 0, since } })
     if (this.port) this.since = Infinity
@@ -122,8 +125,13 @@ export class Live {
   }
 
   watchPage() {
-    addEventListener("pagehide", () => this.port?.postMessage({ bye: true }))
-    addEventListener("pageshow", (e) => e.persisted && this.send())
+    const bye = () => {
+      this.port?.postMessage({ bye: true })
+      clearTimeout(this.timer)
+      this.timer = setTimeout(() => this.send(), TICK) // a page that stays, or is shown again, comes back
+    }
+    addEventListener("beforeunload", bye) // later the hub may be frozen with the last page
+    addEventListener("pagehide", bye)
     document.addEventListener("visibilitychange", () => document.hidden || this.poll())
   }
 
