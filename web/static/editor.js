@@ -228,7 +228,7 @@ export class Editor {
       const theirs = await opened(now.bytes)
       const mine = this.mine()
       const whole = [base, mine, theirs].some((d) => d.text === undefined)
-      conflictDialog({ base: look(base), mine: look(mine), theirs: look(theirs), whole, take: () => this.rebase(now, theirs, theirs), closed: () => this.free(),
+      conflictDialog({ base: look(base), mine: look(mine), theirs: look(theirs), whole, take: () => this.rebase(now, theirs, theirs), closed: () => { this.free(); this.focus() },
         about: `You began with version ${count(base.version)}. Now there is version ${count(znode.stat.version)}, of zxid ${count(znode.stat.mzxid)}. Nothing of yours is saved yet.`,
         merge: (text) => this.rebase(now, theirs, !whole ? { ...theirs, text, bytes: new TextEncoder().encode(text) } : text === look(mine) ? mine : theirs) })
     } catch (err) {
