@@ -98,6 +98,6 @@ export function removeDialog(app, paths) {
     await draw().catch(() => {})
     throw fits ? refused[0].err : refusal(`${gone.length} deleted, ${refused.length} not. ${refused.slice(0, 5).map((r) => `${r.path}: ${sentence(r.err)}`).join(" ")}`)
   }
-  const d = openDialog({ title: "Delete", body: [body, box.element], buttons: [{ label: "Delete", kind: "danger", run }] })
+  const d = openDialog({ title: tops[1] ? `Delete ${tops.length} znodes` : "Delete a znode", body: [body, box.element], buttons: [{ label: "Delete", kind: "danger", run }] })
   draw().catch((err) => fill(body, problemBox(err)))
 }

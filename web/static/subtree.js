@@ -12,6 +12,7 @@ export const ZNODES_LIMIT = 100000
 const MISTAKES_LIMIT = 100
 // Paths that are named in a sentence.
 const SOME = 5
+const NO_OBJECT = "It is no JSON object with a path."
 
 /** refusal is a no of the page itself. @type {Subtree["refusal"]} */
 export const refusal = (text) => new Problem({ code: "not_here", detail: text })
@@ -63,13 +64,13 @@ export function parseLines(text) {
   const mistakes = [], trees = /** @type {TreeLine[][]} */ ([]), above = /** @type {string[]} */ ([])
   for (const [i, one] of (/^\s*\[/.test(text) ? JSON.parse(text) : text.split("\n")).entries()) {
     if (typeof one === "string" && !one.trim()) continue
-    let v = one
+    let v = one, no
     try {
       if (typeof one === "string") v = JSON.parse(one)
-    } catch {
-      // Told as what it is not.
+      no = mistakeIn(v, above)
+    } catch (err) {
+      no = err instanceof SyntaxError ? NO_OBJECT : "Its data is no base64."
     }
-    const no = mistakeIn(v, above)
     if (no && mistakes.push({ line: i + 1, text: no }) >= MISTAKES_LIMIT) break
     if (no) continue
     if (!above.length) trees.push([])
@@ -79,12 +80,13 @@ export function parseLines(text) {
   return { trees, mistakes }
 }
 
-/** Of above, the znodes on the way to the line before, those above this one are left. @type {Subtree["mistakeIn"]} */
+/** Of above, the znodes on the way to the line before, those above this one are left. It throws if the data is no base64. @type {Subtree["mistakeIn"]} */
 function mistakeIn(v, above) {
-  if (typeof v?.path !== "string") return "It is no JSON object with a path."
+  if (typeof v?.path !== "string") return NO_OBJECT
   if (mistake(v.path)) return mistake(v.path)
   if (!["persistent", "ephemeral", "container", "persistent_with_ttl"].includes(v.mode)) return "Its mode is none."
   if (typeof v.data !== "string" || !["utf8", "base64"].includes(v.encoding)) return "It has no data. An export has it with include=data."
+  bytesOf(v)
   while (above.length && !isBelow(v.path, above[above.length - 1])) above.pop()
   const top = above[above.length - 1]
   if (top === v.path) return `${top} is there twice.`

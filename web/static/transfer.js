@@ -51,7 +51,7 @@ export function exportSelection(app, paths) {
 
 /** readFile takes a file apart. @param {File} file */
 async function readFile(file) {
-  const much = "The file is too large for the page. The curl line loads any."
+  const much = "That is too much for the page. In a terminal, holt import loads any."
   if (file.size > BYTES_LIMIT) throw refusal(much)
   const { trees, mistakes } = parseLines(new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer()))
   const n = trees.flat().length
@@ -110,10 +110,7 @@ export function importDialog(app, path) {
     const f = file.files?.[0]
     if (!f) return
     trees = []
-    from = path
-    to.value = path
     fill(view, wait())
-    say([/** @type {any} */ ({ path })])
     try {
       const read = await readFile(f)
       if (read.mistakes.length) {
@@ -130,16 +127,13 @@ export function importDialog(app, path) {
   async function preview() {
     if (!trees.length) return
     const mine = ++turn
-    say(...trees)
+    box.say(...trees.flatMap((t) => [...(trees[1] ? [`# of the file only the lines of ${t[0].path}:`] : []),
+      curl("PUT", url(t), { headers: { "Content-Type": "application/x-ndjson" }, file: file.files?.[0].name })]))
     fill(view, wait())
     const rows = mistake(to.value) || await look()
     if (mine === turn) fill(view, rows)
   }
   const look = () => foretell(app, trees, move, replace.box.checked, stop.signal).catch((err) => problemBox(err, preview))
-  /** @param {TreeLine[][]} trees */
-  function say(...trees) {
-    box.say(...trees.flatMap((t) => [...(trees[1] ? [`# of the file only the lines of ${t[0].path}:`] : []), curl("PUT", url(t), { headers: { "Content-Type": "application/x-ndjson" }, file: file.files?.[0].name })]))
-  }
   async function run() {
     must(file, !trees.length && "Choose a file that can be loaded first.")
     must(to, mistake(to.value))
@@ -160,8 +154,8 @@ export function importDialog(app, path) {
       stop.abort()
       if (result) openDialog({ title: "Imported", wide: true, buttons: [], body: result })
     },
-    body: [field("File", file, "An export, or a list of such lines. Drop it here, or choose."),
-      h("div", { onchange: preview }, field("To", to, "Where the first znode of the file comes to; of several trees, what is above them."), replace.element), view, box.element],
+    body: [field("File", file, "An export, or a list of its lines. Drop it here, or choose."),
+      h("div", { onchange: preview }, field("To", to, "Where the first znode comes to; of several trees, what is above them."), replace.element), view, box.element],
   })
 }
 

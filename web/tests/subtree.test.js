@@ -41,7 +41,7 @@ test("an export is taken apart, whatever its trees", () => {
 test("each mistake has its line", () => {
   const whole = line("/a")
   for (const [bad, told] of [
-    ["{oops", /no JSON object/], ["7", /no JSON object/], [JSON.stringify("text"), /no JSON object/], ["null", /no JSON object/],
+    ["{oops", /no JSON object/], ["7", /no JSON object/], [JSON.stringify("text"), /no JSON object/], ["null", /no JSON object/], [JSON.stringify(line("/a/b", "?", { encoding: "base64" })), /no base64/],
     [JSON.stringify(line("/a/../b")), /\. and \.\./], [JSON.stringify(line("a")), /begins with/],
     [JSON.stringify(line("/a/b", "", { mode: "sequential" })), /mode/],
     [JSON.stringify({ ...line("/a/b"), data: undefined }), /no data/], [JSON.stringify(line("/a/b", "", { encoding: "hex" })), /no data/],
