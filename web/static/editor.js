@@ -76,6 +76,7 @@ export class Editor {
     this.area.hidden = this.kinds.hidden = this.file !== null
     this.eol = lineEnd(text || "") || "\n"
     this.area.value = text || ""
+    this.area.setSelectionRange(0, 0)
     fill(this.hex, this.file?.length ? hexView(this.file) : null)
     fill(this.notice)
     this.kinds.value = detect(bytes).kind
@@ -101,7 +102,6 @@ export class Editor {
 
   focus() {
     (this.file ? this.chosen : this.area).focus()
-    this.area.setSelectionRange(0, 0)
   }
 
   stop() {
@@ -172,6 +172,7 @@ export class Editor {
   free() {
     this.busy = false
     this.hear()
+    this.focus()
   }
 
   /** save writes it. @param {boolean} keeps whether editing goes on @param {boolean} [again] whether the znode is made again */
@@ -228,7 +229,7 @@ export class Editor {
       const theirs = await opened(now.bytes)
       const mine = this.mine()
       const whole = [base, mine, theirs].some((d) => d.text === undefined)
-      conflictDialog({ base: look(base), mine: look(mine), theirs: look(theirs), whole, take: () => this.rebase(now, theirs, theirs), closed: () => { this.free(); this.focus() },
+      conflictDialog({ base: look(base), mine: look(mine), theirs: look(theirs), whole, take: () => this.rebase(now, theirs, theirs), closed: () => this.free(),
         about: `You began with version ${count(base.version)}. Now there is version ${count(znode.stat.version)}, of zxid ${count(znode.stat.mzxid)}. Nothing of yours is saved yet.`,
         merge: (text) => this.rebase(now, theirs, !whole ? { ...theirs, text, bytes: new TextEncoder().encode(text) } : text === look(mine) ? mine : theirs) })
     } catch (err) {

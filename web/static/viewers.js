@@ -47,12 +47,12 @@ function kindOf(text) {
 }
 
 /** viewer shows bytes, with buttons to look at them otherwise; the choice is remembered by kind.
- * @param {App} app @param {Bytes} bytes @returns {HTMLElement} */
-export function viewer(app, bytes) {
+ * @param {App} app @param {Bytes} bytes @param {boolean} [inner] whether it was packed @returns {HTMLElement} */
+export function viewer(app, bytes, inner) {
   const { kind, text } = detect(bytes)
   if (kind === "empty") return h("p", { class: "quiet" }, "No data: 0 bytes.")
   const { found, format } = check(kind, text || "")
-  const ways = [kind === "gzip" ? "Unpacked" : "", format ? "Pretty" : "", text === undefined ? "" : "As stored", "Hex"].filter(Boolean)
+  const ways = [kind === "gzip" && !inner ? "Unpacked" : "", format ? "Pretty" : "", text === undefined ? "" : "As stored", "Hex"].filter(Boolean)
   const body = h("div")
   const note = h("p", { class: "quiet" })
   const buttons = ways.map((w) => h("button", { type: "button", class: "small", onclick: () => { app.settings.set("view." + kind, w); show(w) } }, w))
@@ -73,7 +73,7 @@ export function viewer(app, bytes) {
 /** inside shows what gzip packed. @param {App} app @param {Bytes} bytes @param {HTMLElement} into */
 async function inside(app, bytes, into) {
   const { bytes: all, whole } = await unpack(bytes)
-  if (all.length) fill(into, h("p", { class: "quiet" }, whole ? "Unpacked: this is not what is stored." : `Unpacked: the first ${size(all.length)}; then it is too long, or damaged.`), viewer(app, all))
+  if (all.length) fill(into, h("p", { class: "quiet" }, whole ? "Unpacked: this is not what is stored." : `Unpacked: the first ${size(all.length)}; then it is too long, or damaged.`), viewer(app, all, true))
   else fill(into, h("p", { class: "notice" }, "It begins as gzip does, but does not unpack: it is damaged or cut off."), hexView(bytes))
 }
 

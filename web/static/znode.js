@@ -16,6 +16,8 @@ import { createDialog, duplicateDialog, exportLink, moveDialog, removeDialog } f
 const ASK_ABOVE = 256 << 10 // bytes that are loaded without being asked for
 const PAUSE = 200 // ms between two readings of a znode that changes all the time
 
+const FLASH = 1600 // ms
+
 const tabList = [{ id: "data", text: "Data" }, { id: "stat", text: "Stat" }, { id: "watches", text: "Watches" }]
 
 /** znodePane is the part of the page that shows one znode. @param {App} app */
@@ -38,6 +40,7 @@ class Pane {
     this.agreed = false // whether data is loaded however large
     this.reading = /** @type {AbortController | null} */ (null)
     this.again = false // whether it changed while it was read
+    this.wanted = false // whether editing begins when the data is here
     this.editing = /** @type {Editor | null} */ (null)
     /** The tabs that were made. @type {Record<string, HTMLElement>} */
     this.made = {}
@@ -65,7 +68,7 @@ class Pane {
   /** @param {string} path */
   begin(path) {
     this.close()
-    Object.assign(this, { path, seen: null, status: "loading", problem: null, agreed: false, again: false, made: {} })
+    Object.assign(this, { path, seen: null, status: "loading", problem: null, agreed: false, again: false, wanted: false, made: {} })
     fill(this.crumbs, [...ancestors(path), path].map((p) => h("li", null, h("a", {
       href: link("tree", p), "aria-current": p === path ? "page" : null,
       onclick: (/** @type {MouseEvent} */ e) => {
@@ -74,28 +77,32 @@ class Pane {
         this.app.route.go(link("tree", p, this.app.route.place.query))
       } }, h("bdi", null, visible(base(p)))))))
     fill(this.heading, h("bdi", null, visible(base(path))))
-    this.stops = [this.app.store.follow(path, (c) => (c.type === "deleted" ? this.gone(c.zxid) : this.read())),
-      this.app.live.listen((m) => {
-        if (m.kind === "state" && m.state.name === "live" && this.problem) this.read()
-        this.renderAsOf()
-      })]
+    this.stops = [this.app.store.follow(path, (c) => {
+      if (c.type !== "deleted") this.read()
+      else if (c.zxid > (this.seen?.zxid || 0)) this.gone(c.zxid) // else it was made again, and that was read
+    }), this.app.live.listen((m) => {
+      if (m.kind === "state" && m.state.name === "live" && this.problem) this.read()
+      this.renderAsOf()
+    })]
     this.read()
   }
 
   /** close stops following. */
   close() {
-    for (const stop of this.stops) stop()
-    this.stops = []
-    this.reading?.abort()
-    this.reading = null
+    for (const stop of this.stops.splice(0)) stop()
+    this.stopReading()
     this.stopEditing()
     this.path = ""
   }
 
-  /** gone is told that the znode is not there. @param {number} zxid of the state that says so */
-  gone(zxid) {
+  stopReading() {
     this.reading?.abort()
     this.reading = null
+  }
+
+  /** gone is told that the znode is not there. @param {number} zxid of the state that says so */
+  gone(zxid) {
+    this.stopReading()
     this.status = this.seen ? "deleted" : "missing"
     this.deletedAt = zxid
     this.problem = null
@@ -128,16 +135,15 @@ class Pane {
   /** fetch reads the stat, and the data unless it is known or large. @param {AbortSignal} signal @returns {Promise<Reading>} */
   async fetch(signal) {
     const { api } = this.app
-    const known = this.seen?.bytes ? this.seen : null
+    const { seen } = this
     const body = new AbortController()
     const answer = await api.ask("GET", api.url("/v1/znodes", this.path, { format: "json" }), {
-      signal: AbortSignal.any([signal, body.signal]), headers: known ? { "If-None-Match": known.tag } : {} })
+      signal: AbortSignal.any([signal, body.signal]), headers: seen?.bytes ? { "If-None-Match": seen.tag } : {} })
     const { etag: tag, zxid, headers } = answer
-    if (answer.status === 304 && known) return { ...known, znode: { ...known.znode, stat: statOf(headers) }, zxid }
+    if (seen && answer.status === 304) return { ...seen, znode: { ...seen.znode, stat: statOf(headers) }, zxid }
     if (Number(headers.get("Znode-Data-Length")) > ASK_ABOVE && !this.agreed) {
       body.abort() // the headers say enough, but for the mode
-      const name = base(this.path)
-      const { children } = await api.get("/v1/children", parent(this.path), { signal, query: { prefix: name, limit: 1, include: "stat" } })
+      const { children } = await api.get("/v1/children", parent(this.path), { signal, query: { prefix: base(this.path), limit: 1, include: "stat" } })
       return { znode: { path: this.path, mode: "persistent", ttl_ms: 0, ...children[0], stat: statOf(headers) }, bytes: null, tag, zxid }
     }
     const znode = await answer.json()
@@ -147,17 +153,15 @@ class Pane {
   /** @param {Reading} now */
   arrived(now) {
     const before = this.seen
-    if (this.status !== "ready" || before?.tag !== now.tag || before.bytes !== now.bytes) {
-      if (!this.editing) delete this.made.data
-    }
+    if (!this.editing && (this.status !== "ready" || before?.tag !== now.tag || before.bytes !== now.bytes)) delete this.made.data
     Object.assign(this, { seen: now, status: "ready", problem: null })
     delete this.made.stat
     this.editing?.changed(now)
     this.render()
+    if (this.wanted) this.edit()
     if (!before || before.znode.stat.mzxid === now.znode.stat.mzxid) return
-    this.element.classList.remove("flash")
-    void this.element.offsetWidth // so that the animation begins anew
     this.element.classList.add("flash")
+    setTimeout(() => this.element.classList.remove("flash"), FLASH)
     this.app.shell.announce(`${visible(this.path)} changed, version ${now.znode.stat.version}`)
   }
 
@@ -168,15 +172,19 @@ class Pane {
     this.render()
   }
 
-  /** edit begins editing. */
+  /** edit begins editing, as soon as the data is here. */
   async edit() {
-    const { path, app } = this
-    if (this.editing || this.status !== "ready" || app.readOnly()) return
+    const { path, app, seen } = this
+    if (this.editing || app.readOnly()) return
+    this.wanted = !seen?.bytes
     this.agreed = true
-    if (!this.seen?.bytes) await this.read()
-    if (!this.seen?.bytes || this.editing || this.path !== path) return
-    const { seen } = this
-    const editing = (this.editing = new Editor(app, path, () => { this.stopEditing(); this.render() }, () => this.read()))
+    if (!seen?.bytes) return this.read()
+    if (this.status !== "ready") return
+    const editing = (this.editing = new Editor(app, path, () => {
+      this.stopEditing()
+      this.render()
+      this.actions.querySelector("button")?.focus()
+    }, () => this.read()))
     await editing.start(seen)
     if (this.editing !== editing) return
     this.made.data = editing.element
@@ -209,22 +217,23 @@ class Pane {
     const owner = z?.stat.ephemeral_owner
     fill(this.badges, z && [h("span", { class: "badge" }, z.mode.replaceAll("_", " ")), owner && h("a", { class: "badge", href: link("sessions", owner) }, `of session ${owner}`),
       z.ttl_ms > 0 && h("span", { class: "badge" }, `TTL ${span(z.ttl_ms)}`)])
-    const writes = this.status === "ready" && !app.readOnly()
+    const ready = this.status === "ready"
+    const writes = ready && !app.readOnly()
     /** @param {string} text @param {() => void} onclick @param {boolean} [is] */
     const button = (text, onclick, is = writes && path !== "/") => is && h("button", { type: "button", class: text === "Delete" ? "danger" : "plain", onclick }, text)
     const file = base(path).replace("/", "root")
     fill(this.actions, button("Edit", () => this.edit(), writes && !this.editing), button("Create below", () => createDialog(app, path), writes && !owner),
       button("Duplicate", () => duplicateDialog(app, path)), button("Move", () => moveDialog(app, path)), button("Delete", () => removeDialog(app, [path])),
-      this.status === "ready" && [h("a", { class: "button", href: exportLink(path), download: file + ".ndjson" }, "Export"),
+      ready && [h("a", { class: "button", href: exportLink(path), download: file + ".ndjson" }, "Export"),
         h("a", { class: "button", href: app.api.url("/v1/znodes", path), download: file }, "Download raw")],
-      button("Copy path", () => this.copy(), true), app.readOnly() && h("span", { class: "quiet" }, "Read-only: this page changes nothing."))
+      button("Copy path", () => navigator.clipboard.writeText(path).then(() => app.shell.toast("Copied.", { ms: 2000 }), app.shell.problem), true), app.readOnly() && h("span", { class: "quiet" }, "Read-only: this page changes nothing."))
   }
 
   renderNote() {
     /** @param {string} text @param {string} label @param {() => void} onclick */
     const say = (text, label, onclick) => fill(this.note, h("p", { class: "notice" }, text, " ", label && h("button", { type: "button", onclick }, label)))
     const again = () => this.read()
-    const create = this.app.readOnly() ? "" : "Create it"
+    const create = this.app.readOnly() || this.editing ? "" : "Create it"
     if (this.status === "loading") fill(this.note, h("p", { class: "quiet" }, "Reading…"))
     else if (this.status === "missing") say("There is no znode at this path.", create, () => this.create())
     else if (this.status === "failed") fill(this.note, problemBox(this.problem, again))
@@ -266,15 +275,6 @@ class Pane {
     const { api } = this.app
     if (this.tab === "watches") return [curl("GET", api.url("/v1/watches", undefined, { path: this.path }))]
     return this.editing && this.tab === "data" ? this.editing.curl() : [curl(this.tab === "stat" ? "HEAD" : "GET", api.url("/v1/znodes", this.path))]
-  }
-
-  async copy() {
-    try {
-      await navigator.clipboard.writeText(this.path)
-      this.app.shell.toast("Copied.", { ms: 2000 })
-    } catch {
-      this.app.shell.toast(`The browser does not let the page copy. The path is ${visible(this.path)}`)
-    }
   }
 }
 
