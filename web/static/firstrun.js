@@ -25,7 +25,7 @@ export function firstRun(app, leave) {
   let at = 0
   const { api, shell } = app
   const list = h("ol", { class: "steps" })
-  const element = h("section", { class: "firstrun" }, h("h2", null, "The tree is empty"), h("p", null, "Four steps show what holt is for. Press the buttons, or type the lines."), list,
+  const element = h("section", { class: "firstrun", "aria-label": "First steps" }, h("h2", null, "The tree is empty"), h("p", null, "Four steps show what holt is for. Press the buttons, or type the lines."), list,
     h("button", { type: "button", onclick: leave }, "Leave the steps"))
   /** @param {Step} s */
   const url = ([, , , path]) => api.url("/v1/znodes", path, path === ALIVE ? { mode: "ephemeral" } : {})

@@ -1,7 +1,7 @@
 // One row of the tree, and the marks on rows.
 
 import { freshId, h } from "./dom.js"
-import { visible } from "./path.js"
+import { sequence, visible } from "./path.js"
 import { sentence } from "./problems.js"
 import { link } from "./route.js"
 import { count, span } from "./time.js"
@@ -39,9 +39,9 @@ export function makeSelection() {
 /** opens says whether a row can be opened. @param {import("./flat.js").Item} item */
 export const opens = (item) => item.open || !!item.row?.stat.num_children
 
-/** badges are what is to be said of a znode besides its name. @param {Row} row */
-function badges({ mode, stat, ttl_ms }) {
-  return [stat.ephemeral_owner && "ephemeral of ", mode.includes("sequential") && "sequential", mode.endsWith("ttl") && "TTL " + span(ttl_ms), mode === "container" && mode].filter(Boolean)
+/** badges are what is to be said of a znode besides its name. That it is sequential, its name alone tells. @param {Row} row */
+function badges({ mode, name, stat, ttl_ms }) {
+  return [stat.ephemeral_owner && "ephemeral of ", sequence(name) >= 0 && "sequential", mode.endsWith("ttl") && "TTL " + span(ttl_ms), mode === "container" && mode].filter(Boolean)
 }
 
 /** set writes an attribute if it is another. @param {Element} e @param {string} name @param {string | number | boolean | null} value null: none */
@@ -107,7 +107,7 @@ export class TreeRow {
     write(this.tick, look.marked ? "✓" : "")
     write(this.name, row ? visible(row.name) : note ? said(note) : "…")
     write(this.kids, n ? count(n) : "")
-    write(this.word, n ? " children" : "")
+    write(this.word, n ? (n > 1 ? " children" : " child") : "")
     write(this.news, flash && stat ? (stat.czxid === Math.max(stat.mzxid, stat.pzxid) ? "● new" : "● changed") : "")
     set(this.more, "hidden", row ? null : "")
     const owner = stat?.ephemeral_owner || ""

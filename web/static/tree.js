@@ -189,7 +189,7 @@ export class Tree {
       if (selection.has(path)) this.mark(this.cursor.path)
       else for (const p of [this.cursor.path, path]) if (!selection.has(p)) this.mark(p)
     }
-    this.aim = this.first.path = ""
+    this.aim = this.first.path = this.typed.word = ""
     this.cursor = { path, at: to }
     this.reach(to)
     this.paint()
@@ -224,7 +224,7 @@ export class Tree {
     const item = this.flat.at(at)
     const page = Math.max(1, Math.floor(this.element.clientHeight / ROW) - 1)
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -at, End: this.flat.length }[key]
-    const typing = e.timeStamp - this.typed.at < TYPING
+    const typing = this.typed.word && e.timeStamp - this.typed.at < TYPING
     const command = { Delete: key, ContextMenu: "menu", F10: e.shiftKey ? "menu" : "", F2: "m", n: key, e: key, m: key }[key]
     if (step !== undefined) this.go(at + step, e.shiftKey)
     else if (key === "ArrowRight") item.open ? this.flat.at(at + 1).dir === item.path && this.go(at + 1) : this.toggle(item)
@@ -247,7 +247,6 @@ export class Tree {
 
   /** type moves to the next row, of those that are here, whose name begins with a word. @param {string} word @param {number} at */
   type(word, at) {
-    this.typed = { word, at }
     const from = this.cursor.at + (word.length > 1 ? 0 : 1)
     const n = this.flat.length
     let best = n
@@ -258,6 +257,7 @@ export class Tree {
       }
     }
     if (best < n) this.go((from + best) % n)
+    this.typed = { word, at }
   }
 
   /** down keeps the focus with the tree, whose rows come and go. @param {MouseEvent} e */
@@ -279,7 +279,7 @@ export class Tree {
     if (on(".more") || e.type === "contextmenu") {
       e.preventDefault()
       if (item.path) this.user.command("menu", item.path)
-    } else if (on(".twisty")) this.toggle(item)
+    } else if (on(".twisty") || e.detail === 2) this.toggle(item)
     else if (e.shiftKey) {
       const from = Math.min(was, row.at)
       for (let i = from; i <= Math.max(was, row.at) && i < from + SELECT_MAX; i++) {

@@ -31,6 +31,7 @@ export function treeView(app, place) {
   const pane = znodePane(app)
   /** @type {Sort} */
   let sort = { by: "name", descending: false }
+  let asked = "" // by the tree itself, which is there already
   /** The directories that do not take the order. @type {Set<string>} */
   const refused = new Set()
   /** The first steps, while they are taken; null when they are not needed. @type {ReturnType<typeof firstRun> | null | undefined} */
@@ -50,6 +51,7 @@ export function treeView(app, place) {
 
   /** @param {string} p */
   function show(p) {
+    asked = p
     element.dataset.pane = "znode"
     const query = new URLSearchParams(route.place.query)
     query.delete("open")
@@ -91,7 +93,7 @@ export function treeView(app, place) {
       const why = store.sortBy(p, { ...sort })
       if (!why) continue
       refused.add(p)
-      shell.toast(`${visible(p)} keeps its order. ${why}`)
+      shell.toast(`${visible(p)} is sorted by name. ${why}`)
     }
   }
   /** firstSteps teaches on an empty tree. */
@@ -134,7 +136,8 @@ export function treeView(app, place) {
   /** @param {Place} to */
   function update({ path, query }) {
     sort = { by: sorts.find((s) => s === query.get("sort")) || "name", descending: query.get("desc") === "1" }
-    const moved = tree.shown !== path
+    const moved = tree.shown !== path && asked !== path
+    asked = ""
     tree.shown = path
     tree.open([...ancestors(path), ...query.getAll("open").filter((p) => p[0] === "/").flatMap((p) => [...ancestors(p), p])])
     if (moved) tree.reveal(path)
