@@ -143,7 +143,7 @@ export class Live {
       if (m.link !== this.link) this.doubt = false
       this.link = m.link
       this.opened ||= m.link === "open"
-      if (m.leader) this.state.leader = m.leader
+      if (this.state.leader === "?" && m.leader) this.state.leader = m.leader // else what is known here is newer
       return this.show({ partial: m.partial })
     }
     const { name, data } = m

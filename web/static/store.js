@@ -27,6 +27,7 @@ class Dir {
     this.status = /** @type {Directory["status"]} */ ("loading")
     this.problem = /** @type {unknown} */ (null)
     this.count = 0
+    this.said = 0 // the count that listeners know
     this.zxid = -1 // of the newest read; -1: what is here is not to be trusted
     this.stat = /** @type {Stat | null} */ (null)
     this.sort = /** @type {Sort} */ ({ by: "name", descending: false })
@@ -111,7 +112,6 @@ class Dir {
   /** put takes in what was read, and says whether rows have other places now.
    * @param {{k: number, zxid: number, children: any[], stat: Stat}[]} got */
   put(got) {
-    const count = this.count
     const order = this.order
     let moved = false
     const fresh = got.filter((g) => g.zxid >= (this.pages.get(g.k)?.zxid ?? -1)).map((g) => ({ ...g, rows: g.children.map((c) => this.row(c, g.zxid)) }))
@@ -126,7 +126,7 @@ class Dir {
       this.settle(stat, zxid)
     }
     this.arrange()
-    return moved || count !== this.count || (!!order && !!this.order?.some((r, i) => r !== order[i]))
+    return moved || (!!order && !!this.order?.some((r, i) => r !== order[i]))
   }
 
   /** settle takes in a read of the directory itself. @param {Stat} stat @param {number} zxid */
@@ -464,7 +464,8 @@ export class Store {
   /** @param {Dir} d @param {boolean} moved */
   changed(d, moved) {
     const names = d.dirty.splice(0)
-    if (moved) this.say("shape", d.path)
+    if (moved || d.count !== d.said) this.say("shape", d.path)
+    d.said = d.count
     if (names.length) this.say("rows", d.path, names)
     if (d.behind()) this.plan(d)
   }

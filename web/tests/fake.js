@@ -42,7 +42,7 @@ export class Streams {
     this.last = null
     /** @type {(url: URL) => Response | Promise<Response>} */
     this.answer = () => Response.json({ leader: "n1" })
-    t.mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"] })
+    t.mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: 1e12 })
     t.mock.method(globalThis, "fetch", async (url, { signal }) => {
       if (!url.startsWith("/v1/watch")) return this.answer(new URL(url, "http://x"))
       this.urls.push(url)
