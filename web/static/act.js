@@ -52,7 +52,7 @@ export function check(text) {
 
 /** curlBox shows the lines that do what the dialog is about to do. */
 export function curlBox() {
-  const pre = h("pre", { tabindex: 0, "aria-label": "The same with curl" })
+  const pre = h("pre", { tabindex: 0 })
   const say = (/** @type {string[]} */ ...lines) => fill(pre, lines.slice(0, LIST_LIMIT).map((l) => l.length > LINE_LIMIT ? l.slice(0, LINE_LIMIT) + "…" : l).join("\n"))
   return { element: h("details", { open: true }, h("summary", { class: "quiet" }, "The same with curl"), pre), say }
 }

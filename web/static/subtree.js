@@ -86,7 +86,7 @@ function mistakeIn(v, above) {
   if (mistake(v.path)) return mistake(v.path)
   if (!["persistent", "ephemeral", "container", "persistent_with_ttl"].includes(v.mode)) return "Its mode is none."
   if (typeof v.data !== "string" || !["utf8", "base64"].includes(v.encoding)) return "It has no data. An export has it with include=data."
-  bytesOf(v)
+  if (v.encoding === "base64") bytesOf(v)
   while (above.length && !isBelow(v.path, above[above.length - 1])) above.pop()
   const top = above[above.length - 1]
   if (top === v.path) return `${top} is there twice.`
@@ -104,7 +104,7 @@ export function compare(lines, move, there, replace) {
     if (l.mode === "ephemeral") under = path
     if (under && isBelow(path, under)) return fate("skipped", "ephemeral, or below one: its session makes it")
     if (!now) return fate("new", size(bytesIn([l])))
-    if (path !== "/" && (l.mode !== now.mode || l.ttl_ms !== now.ttl_ms)) return fate("conflict", `${now.mode} ${now.ttl_ms} there, ${l.mode} ${l.ttl_ms} in the file`)
+    if (path !== "/" && (l.mode !== now.mode || l.ttl_ms !== now.ttl_ms)) return fate("conflict", "a znode of another kind or TTL is there")
     if (l.encoding === now.encoding ? l.data === now.data : String(bytesOf(l)) === String(bytesOf(now))) return fate("same")
     return fate(replace ? "changed" : "conflict", `${size(bytesIn([now]))} there, ${size(bytesIn([l]))} in the file`)
   })
