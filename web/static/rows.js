@@ -9,7 +9,7 @@ import { count, span } from "./time.js"
 export const ROW = 28 // px high, as in style.css
 export const FLASH = 2500 // ms that a change shows
 export const SELECT_MAX = 1000 // marked at once
-const DEEP = 20 // levels are indented, those below stand under each other
+const DEEP = 14 // levels are indented, those below stand under each other
 
 /** @returns {Selection_} */
 export function makeSelection() {

@@ -71,7 +71,8 @@ export function treeView(app, place) {
   /** @param {number} at @param {number} n @param {string} dir */
   function placed(at, n, dir) {
     const d = store.directory(dir)
-    const text = `Row ${count(at + 1)} of ${count(n)}. ` + (d?.status === "ready" ? `${visible(dir)} has ${many(d.count, "child", "children")}.` : "")
+    const text = `${app.live.paused || app.live.state.name !== "live" ? "Not followed just now. " : ""}Row ${count(at + 1)} of ${count(n)}. ` +
+      (d?.status === "ready" ? `${visible(dir)} has ${many(d.count, "child", "children")}.` : "")
     if (status.textContent !== text) status.textContent = text
     firstSteps()
   }
@@ -156,7 +157,8 @@ export function treeView(app, place) {
     }
     order()
   }), app.live.listen((m) => {
-    if (m.kind === "events") for (const e of m.events) if (e.type === "NodeDeleted" && selection.has(e.path)) selection.toggle(e.path)
+    if (m.kind === "state") tree.draw()
+    else if (m.kind === "events") for (const e of m.events) if (e.type === "NodeDeleted" && selection.has(e.path)) selection.toggle(e.path)
   })]
   addEventListener("holt-readonly", locked)
   offered()
