@@ -31,7 +31,8 @@ export function treeView(app, place) {
   const pane = znodePane(app)
   /** @type {Sort} */
   let sort = { by: "name", descending: false }
-  let asked = "" // by the tree itself, which is there already
+  let asked = "" // a path, by the tree itself, which is there already
+  let edits = "" // a path that is to be edited when it is shown
   /** The directories that do not take the order. @type {Set<string>} */
   const refused = new Set()
   /** The first steps, while they are taken; null when they are not needed. @type {ReturnType<typeof firstRun> | null | undefined} */
@@ -121,18 +122,12 @@ export function treeView(app, place) {
   /** command does what a key means, or offers all that can be done with a znode. @param {string} key @param {string} p */
   function command(key, p) {
     const all = /** @type {[string, string, () => void][]} */ ([
-      ["n", "Create below", () => createDialog(app, p)], ["e", "Edit", () => { show(p); edit(p, 30) }], ["", "Duplicate", () => duplicateDialog(app, p)],
+      ["n", "Create below", () => createDialog(app, p)], ["e", "Edit", () => { edits = p; show(p); if (p === path()) update(route.place) }], ["", "Duplicate", () => duplicateDialog(app, p)],
       ["m", "Move", () => moveDialog(app, p)], ["Delete", "Delete", () => removeDialog(app, key === "Delete" && selection.list().length ? selection.list() : [p])],
       ["x", "Export", () => exportSelection(app, [p])], ["x", "Copy path", () => copy(shell, p)], ["x", "Copy curl", () => copy(shell, curl("GET", app.api.url("/v1/znodes", p)))],
     ]).filter(([k], i) => k === "x" || (!app.readOnly() && (i < 2 || p !== "/")))
     if (key === "menu") menu(tree, all)
     else all.find(([k]) => k === key)?.[2]()
-  }
-  /** edit begins as soon as the znode has been read. @param {string} p @param {number} tries */
-  function edit(p, tries) {
-    if (path() === p && !pane.element.querySelector("textarea")) pane.edit()
-    else if (path() === p) return
-    if (tries) setTimeout(edit, 100, p, tries - 1)
   }
   /** @param {Place} to */
   function update({ path, query }) {
@@ -144,6 +139,8 @@ export function treeView(app, place) {
     if (moved) tree.reveal(path)
     remember(app, path)
     pane.show(path, query.get("tab") || "")
+    if (edits === path) pane.edit()
+    edits = ""
   }
   function locked() {
     offered()
