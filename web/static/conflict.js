@@ -6,7 +6,7 @@ import { many } from "./time.js"
 import { hunksView } from "./diff.js"
 import { merge3, merged } from "./merge.js"
 
-const words = { same: "", mine: "Changed by you", theirs: "Changed by them", both: "Changed by both, to the same", conflict: "Conflict" }
+const words = { mine: "Changed by you", theirs: "Changed by them", both: "Changed by both, to the same" }
 
 /** conflictDialog asks what to do when somebody changed the text while it was edited. Nothing is written here. @param {Conflict} c */
 export function conflictDialog(c) {
@@ -30,14 +30,15 @@ export function conflictDialog(c) {
   let at = [0, 0, 0]
   const shown = hunks.map((k) => {
     const all = [k.base, k.mine, k.theirs]
-    const sides = all.map((lines, n) => ({ lines, at: at[n], sign: n && k.kind !== "same" && (k.kind === (n === 1 ? "mine" : "theirs") || k.kind === "both" || k.kind === "conflict") ? "*" : " " }))
+    const signs = [" ", k.kind === "same" || k.kind === "theirs" ? " " : "M", k.kind === "same" || k.kind === "mine" ? " " : "T"]
+    const sides = all.map((lines, n) => ({ lines, at: at[n], sign: signs[n] }))
     at = at.map((x, n) => x + all[n].length)
     return { same: k.kind === "same", sides, head: k.kind === "conflict" ? chooser() : k.kind !== "same" && h("p", { class: "quiet" }, words[k.kind]) }
   })
   tell()
   const d = openDialog({
     title: "Changed by somebody else", wide: true, closed: c.closed,
-    body: [h("p", null, c.about), state, h("div", { class: "sides heads" }, ["Base: what you began with", "Mine: what you wrote", "Theirs: what is there now"].map((t) => h("h3", null, t))),
+    body: [h("p", null, c.about), state, h("div", { class: "sides heads" }, ["Base: what you began with", "M, mine: what you wrote", "T, theirs: what is there now"].map((t) => h("h3", null, t))),
       hunksView("Base, mine and theirs", shown)],
     buttons: [{ label: "Merge", kind: "main", run() {
       const decided = choices.flatMap((x) => x || [])
