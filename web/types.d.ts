@@ -101,6 +101,8 @@ type LiveMessage =
   | { kind: "events"; zxid: number; events: ZnodeEvent[] }
   | { kind: "reset"; zxid: number; reason: string }
   | { kind: "state"; state: LiveState }
+/** A server-sent event; cut: its data was too long. */
+interface Message { name: string; id: string; data: string; cut: boolean }
 /** since: what happened up to there is known to who wishes; if not told, up to what the page has seen. */
 interface Wish { paths: string[]; recursive?: boolean; since?: number }
 

@@ -4,11 +4,16 @@ import { h } from "./dom.js"
 import { shown } from "./text.js"
 import { many } from "./time.js"
 
-const LINES = 20000 // compared at most, of each text, after what is equal at the beginning and the end
-const EDITS = 2000 // lines taken away or added, at most
-const CONTEXT = 3 // equal lines shown around a change
-const ROWS = 2000 // lines shown of each text
-const CUT = 1000 // characters shown of a line
+// Lines compared at most, of each text, without what is equal at the beginning and the end.
+const LINES = 20000
+// Lines taken away or added, at most.
+const EDITS = 2000
+// Equal lines shown around a change.
+const CONTEXT = 3
+// Lines shown of each text.
+const ROWS = 2000
+// Characters shown of a line.
+const CUT = 1000
 
 /**
  * diff gives the changes that make b of a, in order and with equal lines between: lines a..aEnd of a become lines b..bEnd of b. Null: too
@@ -25,7 +30,8 @@ export function diff(a, b) {
   if (!n || !m) return [{ a: head, aEnd: head + n, b: head, bEnd: head + m }]
   if (n > LINES || m > LINES) return null
   const most = Math.min(n + m, EDITS)
-  const far = new Int32Array(2 * most + 3) // by diagonal: how far into a one gets
+  // By diagonal: how far into a one gets.
+  const far = new Int32Array(2 * most + 3)
   const mid = most + 1
   const trace = []
   for (let d = 0; d <= most; d++) {
@@ -45,7 +51,8 @@ function changes(trace, x, y, head) {
   /** @type {Change[]} */
   const found = []
   for (let d = trace.length - 1; d > 0; d--) {
-    const far = trace[d] // of the step before; diagonal k is at d + 1 + k
+    // How far one got in the step before; diagonal k is at d + 1 + k.
+    const far = trace[d]
     const k = x - y
     const added = k === -d || (k !== d && far[d + k] < far[d + k + 2])
     x = added ? far[d + k + 2] : far[d + k]

@@ -14,8 +14,10 @@ import { opened, pack } from "./gzip.js"
 import { hexLines, hexView } from "./hex.js"
 import { lineEnd } from "./text.js"
 
-const CHECK_AFTER = 300 // ms after the last key
-const FILE_LIMIT = 16 << 20 // bytes of a file that takes the place of the data
+// How long after the last key, in ms.
+const CHECK_AFTER = 300
+// Bytes of a file that takes the place of the data.
+const FILE_LIMIT = 16 << 20
 
 export class Editor {
   /** @param {App} app @param {string} path @param {() => void} close @param {() => void} saved */
@@ -30,7 +32,8 @@ export class Editor {
     this.file = null
     this.eol = "\n"
     this.kind = ""
-    this.busy = false // while a dialog asks
+    // While a dialog asks.
+    this.busy = false
     /** What was read meanwhile; null: it is gone. @type {Reading | null | undefined} */
     this.heard = undefined
     this.timer = 0
@@ -135,7 +138,8 @@ export class Editor {
     const at = area.value.split("\n", line - 1).reduce((sum, l) => sum + l.length + 1, column - 1)
     area.setSelectionRange(at, at + 1)
     area.blur()
-    area.focus() // scrolls there
+    // The focus scrolls there.
+    area.focus()
   }
 
   async replace() {
@@ -191,7 +195,8 @@ export class Editor {
     } catch (err) {
       const { code } = asProblem(err)
       if (code === "no_node" && !again) this.changed(null)
-      else if (code === "bad_version" || code === "node_exists") setTimeout(() => this.conflict()) // after this dialog is gone
+      // When this dialog is gone.
+      else if (code === "bad_version" || code === "node_exists") setTimeout(() => this.conflict())
       else throw err
     }
   }

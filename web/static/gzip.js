@@ -2,7 +2,8 @@
 
 import { textOf } from "./text.js"
 
-const UNPACKED = 8 << 20 // bytes that are unpacked at most
+// Bytes that are unpacked at most.
+const UNPACKED = 8 << 20
 
 /** isGzip says whether bytes begin as gzip does. @param {Bytes} b */
 export function isGzip(b) {

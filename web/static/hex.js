@@ -3,7 +3,8 @@
 import { h } from "./dom.js"
 import { count, many } from "./time.js"
 
-const PAGE = 4096 // bytes shown at once
+// Bytes shown at once.
+const PAGE = 4096
 
 /** hexLines are the lines of some bytes, 16 each. @param {Uint8Array} bytes @param {number} from @param {number} to */
 export function hexLines(bytes, from, to) {

@@ -4,10 +4,14 @@ import { h } from "./dom.js"
 import { problemAt, shown } from "./text.js"
 import { count } from "./time.js"
 
-const LEVEL = 500 // members of an object or array shown at once
-const FIRST = 200 // rows unfolded from the start
-const LONG = 4000 // characters of a string that are shown
-const PREVIEW = 80 // characters of what is folded
+// Members of an object or array shown at once.
+const LEVEL = 500
+// Rows unfolded from the start.
+const FIRST = 200
+// Characters of a string that are shown.
+const LONG = 4000
+// Characters of what is folded.
+const PREVIEW = 80
 const PROBLEMS = 50
 
 const scan = /[ \n\r\t]*(?:([{}[\],:])|"[^"\\\0-\x1f]*(?:\\(?:["\\/bfnrt]|u[\da-fA-F]{4})[^"\\\0-\x1f]*)*(")|(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.+-])|([^ \n\r\t]))/y

@@ -13,7 +13,8 @@ export function merge3(base, mine, theirs) {
   /** @type {Hunk[]} */
   const hunks = []
   let at = 0
-  let [mAt, tAt] = [0, 0] // where at is in mine and theirs
+  // The same place in mine and in theirs.
+  let [mAt, tAt] = [0, 0]
   let [i, j] = [0, 0]
   while (i < m.length || j < t.length) {
     const start = Math.min(m[i]?.a ?? Infinity, t[j]?.a ?? Infinity)

@@ -4,9 +4,11 @@ import { h } from "./dom.js"
 import { visible } from "./path.js"
 import { count } from "./time.js"
 
-const STEP_LINES = 2000 // shown at once
+// How much is shown at once.
+const STEP_LINES = 2000
 const STEP_CHARS = 256 << 10
-const PIECE = 4096 // characters of a line in one element
+// Characters of a line in one element.
+const PIECE = 4096
 
 /** textOf is the text that bytes are, if they are one. @param {Uint8Array} bytes */
 export function textOf(bytes) {

@@ -9,7 +9,8 @@ import { yamlPaint, yamlProblems } from "./yaml.js"
 import { hexView } from "./hex.js"
 import { isGzip, unpack } from "./gzip.js"
 
-const LOOKED_AT = 64 << 10 // characters that tell YAML from prose
+// Characters that tell YAML from prose.
+const LOOKED_AT = 64 << 10
 
 /** What each kind is called. */
 export const kinds = { text: "Text", json: "JSON", yaml: "YAML", xml: "XML", binary: "Binary", gzip: "gzip", empty: "Empty" }

@@ -19,7 +19,8 @@ export function xmlTokens(text) {
   /** @type {XmlToken[]} */
   const open = []
   let roots = 0
-  let declared = false // by a document type, which may name references
+  // Whether there is a document type, which may name references.
+  let declared = false
   /** wrong says what is wrong with a token where it stands, or "". @param {XmlToken} t @param {string} raw */
   function wrong({ kind, name, start }, raw) {
     if (kind === "close") {
@@ -57,7 +58,8 @@ export function xmlTokens(text) {
 /** xmlFormat indents a text without errors. Elements with text of their own stay as they are written. @param {string} text */
 export function xmlFormat(text) {
   const { tokens } = xmlTokens(text)
-  const ends = new Map() // of each element that stays, by the index of its beginning, that of its end
+  // By the index where an element that stays as it is begins, that where it ends.
+  const ends = new Map()
   /** @type {{at: number, stays: boolean}[]} */
   const open = []
   tokens.forEach(({ kind, start, end }, i) => {

@@ -13,8 +13,10 @@ export function yamlProblems(text) {
   const levels = []
   /** @type {{sign: string, line: number, column: number}[]} brackets and quotes */
   const open = []
-  let block = -1 // the lines of a block of text are deeper than this
-  let full = false // whether the last key has its value
+  // The indentation that the lines of a block of text are deeper than, or -1.
+  let block = -1
+  // Whether the last key has its value.
+  let full = false
   let n = 0
   const say = (/** @type {number} */ column, /** @type {string} */ message, line = n) => found.length < PROBLEMS && found.push({ line, column, message })
 
@@ -39,7 +41,8 @@ export function yamlProblems(text) {
   function values(raw, from, indent) {
     if (!open.length) from += /^\s*(?:[&!]\S*\s+)*/.exec(raw.slice(from))?.[0].length || 0
     if (!open.length && /^[|>][-+\d]*\s*(#.*)?$/.test(raw.slice(from))) block = indent
-    let fresh = true // a quote is one only where a value begins
+    // A quote is one only where a value begins.
+    let fresh = true
     for (let i = from; i < raw.length; i++) {
       const c = raw[i]
       const last = open.at(-1)?.sign

@@ -13,10 +13,13 @@ import { statTable } from "./stat.js"
 import { watchersOf } from "./watches.js"
 import { createDialog, duplicateDialog, exportLink, moveDialog, removeDialog } from "./doing.js"
 
-const ASK_ABOVE = 256 << 10 // bytes that are loaded without being asked for
-const PAUSE = 200 // ms between two readings of a znode that changes all the time
+// Bytes that are loaded without being asked for.
+const ASK_ABOVE = 256 << 10
+// The time between two readings of a znode that changes all the time, in ms.
+const PAUSE = 200
 
-const FLASH = 1600 // ms
+// How long a change is marked, in ms.
+const FLASH = 1600
 
 const tabList = [{ id: "data", text: "Data" }, { id: "stat", text: "Stat" }, { id: "watches", text: "Watches" }]
 
@@ -35,12 +38,17 @@ class Pane {
     this.seen = null
     /** @type {"loading" | "ready" | "missing" | "deleted" | "failed"} */
     this.status = "loading"
-    this.problem = /** @type {unknown} */ (null) // of the last reading
-    this.deletedAt = 0 // zxid
-    this.agreed = false // whether data is loaded however large
+    // What went wrong with the last reading.
+    this.problem = /** @type {unknown} */ (null)
+    // The zxid of the state in which it is gone.
+    this.deletedAt = 0
+    // Whether data is loaded however large.
+    this.agreed = false
     this.reading = /** @type {AbortController | null} */ (null)
-    this.again = false // whether it changed while it was read
-    this.wanted = false // whether editing begins when the data is here
+    // Whether it changed while it was read.
+    this.again = false
+    // Whether editing begins when the data is here.
+    this.wanted = false
     this.editing = /** @type {Editor | null} */ (null)
     /** The tabs that were made. @type {Record<string, HTMLElement>} */
     this.made = {}
@@ -73,13 +81,15 @@ class Pane {
       href: link("tree", p), "aria-current": p === path ? "page" : null,
       onclick: (/** @type {MouseEvent} */ e) => {
         if (e.ctrlKey || e.metaKey || e.shiftKey) return
-        e.preventDefault() // what is open in the tree stays open
+        // What is open in the tree stays open.
+        e.preventDefault()
         this.app.route.go(link("tree", p, this.app.route.place.query))
       } }, h("bdi", null, visible(base(p)))))))
     fill(this.heading, h("bdi", null, visible(base(path))))
     this.stops = [this.app.store.follow(path, (c) => {
       if (c.type !== "deleted") this.read()
-      else if (c.zxid > (this.seen?.zxid || 0)) this.gone(c.zxid) // else it was made again, and that was read
+      // If it is older than what was read, it was made again since.
+      else if (c.zxid > (this.seen?.zxid || 0)) this.gone(c.zxid)
     }), this.app.live.listen((m) => {
       if (m.kind === "state" && m.state.name === "live" && this.problem) this.read()
       this.renderAsOf()
@@ -142,7 +152,8 @@ class Pane {
     const { etag: tag, zxid, headers } = answer
     if (seen && answer.status === 304) return { ...seen, znode: { ...seen.znode, stat: statOf(headers) }, zxid }
     if (Number(headers.get("Znode-Data-Length")) > ASK_ABOVE && !this.agreed) {
-      body.abort() // the headers say enough, but for the mode
+      // The headers say enough, but for the mode.
+      body.abort()
       const { children } = await api.get("/v1/children", parent(this.path), { signal, query: { prefix: base(this.path), limit: 1, include: "stat" } })
       return { znode: { path: this.path, mode: "persistent", ttl_ms: 0, ...children[0], stat: statOf(headers) }, bytes: null, tag, zxid }
     }
