@@ -13,8 +13,9 @@
 //	p.Axe("the tree")                        // no violation of axe-core
 //
 // Things are found by role and by the accessible name that the browser itself computed: what cannot be found that way, a
-// person with a screen reader cannot find either. A name is met exactly, or else by the only one that contains it. Every
-// method waits for what it needs, for Patience at most, and ends the test where it does not come; none sleeps.
+// person with a screen reader cannot find either. A name is met exactly, or else by the only one that begins with it as a word,
+// or else by the only one that contains it. Every method waits for what it needs, for Patience at most, and ends the test
+// where it does not come; none sleeps.
 //
 // A page that logs an error or a warning, throws, leaves a promise rejected, violates its policy, or opens a dialog of the
 // browser fails its test at the end. What a story provokes on purpose it announces: Expect, Answer. A refusal of the server

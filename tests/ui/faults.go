@@ -60,7 +60,7 @@ func (f *faults) report(t testing.TB) {
 }
 
 // hear takes note of the console, of exceptions and of the browser's own log. That an answer was a refusal is in there too
-// and left out, but for files of the page itself: the page is to make something of it.
+// and left out, but for files of the page that are not there: the page is to make something of it.
 func (f *faults) hear(event any) {
 	switch e := event.(type) {
 	case *runtime.EventConsoleAPICalled:
@@ -75,7 +75,7 @@ func (f *faults) hear(event any) {
 		}
 		f.add(text)
 	case *log.EventEntryAdded:
-		ours := e.Entry.Source != log.EntrySourceNetwork || strings.Contains(e.Entry.URL, "/ui/")
+		ours := e.Entry.Source != log.EntrySourceNetwork || strings.Contains(e.Entry.URL, "/ui/") && strings.Contains(e.Entry.Text, "404")
 		if ours && (e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning) {
 			f.add(string(e.Entry.Source) + ": " + e.Entry.Text + " " + e.Entry.URL)
 		}

@@ -100,21 +100,21 @@ func (p *Page) findIn(root runtime.RemoteObjectID, q query) (element, error) {
 	if err != nil {
 		return element{}, err
 	}
+	for _, near := range []func(name string) bool{
+		func(name string) bool { return name == q.name },
+		func(name string) bool { return strings.HasPrefix(name, q.name+" ") },
+		func(name string) bool { return strings.Contains(name, q.name) },
+	} {
+		i := slices.IndexFunc(all, func(e element) bool { return near(e.name) })
+		if i >= 0 && (all[i].name == q.name || !slices.ContainsFunc(all[i+1:], func(e element) bool { return near(e.name) })) {
+			return all[i], nil
+		}
+	}
 	var names []string
-	var near []element
-	for _, e := range all {
-		if e.name == q.name {
-			return e, nil
-		}
-		if strings.Contains(e.name, q.name) {
-			near = append(near, e)
-		}
+	for _, e := range all[:min(len(all), maxNamed)] {
 		names = append(names, fmt.Sprintf("%q", e.name))
 	}
-	if len(near) == 1 {
-		return near[0], nil
-	}
-	return element{}, fmt.Errorf("of %d %s, %d contain %q: %s", len(all), q.role, len(near), q.name, strings.Join(names[:min(len(names), maxNamed)], ", "))
+	return element{}, fmt.Errorf("of %d %s, none or several are %q: %s", len(all), q.role, q.name, strings.Join(names, ", "))
 }
 
 // of is all of these roles below an object that a screen reader would come to.
