@@ -30,7 +30,7 @@ export function conflictDialog(c) {
   let at = [0, 0, 0]
   const shown = hunks.map((k) => {
     const all = [k.base, k.mine, k.theirs]
-    const signs = [" ", k.kind === "same" || k.kind === "theirs" ? " " : "M", k.kind === "same" || k.kind === "mine" ? " " : "T"]
+    const signs = ["  ", k.kind === "same" || k.kind === "theirs" ? "  " : "M*", k.kind === "same" || k.kind === "mine" ? "  " : "T*"]
     const sides = all.map((lines, n) => ({ lines, at: at[n], sign: signs[n] }))
     at = at.map((x, n) => x + all[n].length)
     return { same: k.kind === "same", sides, head: k.kind === "conflict" ? chooser() : k.kind !== "same" && h("p", { class: "quiet" }, words[k.kind]) }

@@ -81,7 +81,7 @@ export function hunksView(label, hunks) {
   const rows = hunks.map(({ same, sides, head }, i) => {
     if (left <= 0) return head
     const block = (/** @type {number} */ from, /** @type {number} */ to) => h("div", { class: same ? "sides same" : "sides" }, sides.map((s, k) =>
-      h(s.sign === "-" ? "del" : s.sign === " " ? "div" : "ins", { class: "lines" }, s.lines.slice(from, to).map((l, n) =>
+      h(s.sign === "-" ? "del" : s.sign.trim() ? "ins" : "div", { class: "lines" }, s.lines.slice(from, to).map((l, n) =>
         h("div", { class: "dl", "data-n": s.at + from + n + 1 }, s.sign, " ", cut(l, sides[k ? k - 1 : 1].lines[from + n]))))))
     const most = Math.max(...sides.map((s) => s.lines.length))
     left -= same ? Math.min(most, 2 * CONTEXT) : most

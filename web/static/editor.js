@@ -1,6 +1,7 @@
 // Editing the data of a znode. It is written only over the version that was read, and what differs is shown before.
 
 import { fill, h } from "./dom.js"
+import { mayWrite } from "./act.js"
 import { bytesOf } from "./api.js"
 import { curl } from "./curl.js"
 import { openDialog } from "./dialog.js"
@@ -12,7 +13,7 @@ import { diffView } from "./diff.js"
 import { conflictDialog } from "./conflict.js"
 import { opened, pack } from "./gzip.js"
 import { hexLines, hexView } from "./hex.js"
-import { lineEnd } from "./text.js"
+import { lineEnd, textOf } from "./text.js"
 
 // How long after the last key, in ms.
 const CHECK_AFTER = 300
@@ -158,7 +159,7 @@ export class Editor {
   /** review shows what differs, and saves it. */
   review() {
     const { base, app, heard } = this
-    if (this.busy) return
+    if (this.busy || !mayWrite(app)) return
     if (heard === null || !this.dirty()) return void app.shell.toast(heard === null ? "It is deleted: create it again, or stop editing." : "Nothing was changed.")
     if (heard) return void this.conflict()
     const wrong = this.check().found
@@ -215,10 +216,12 @@ export class Editor {
     if (heard === null) return say("It was deleted meanwhile.", "Create it again with this", () => this.save(false, true).catch(this.app.shell.problem))
     if (!heard) return
     const { mzxid, version } = heard.znode.stat
+    const same = heard.bytes && !this.file && textOf(heard.bytes) === this.mine().text
     if (heard.tag === this.base.tag) {
       this.heard = undefined
       fill(this.notice)
-    } else if (this.dirty() || !heard.bytes) say(`Somebody changed it meanwhile, at zxid ${count(mzxid)}: it has version ${count(version)} now.`, "Compare", () => this.conflict())
+    } else if (same) this.start(heard).then(() => say(`What you wrote is there, as version ${count(version)}.`))
+    else if (this.dirty() || !heard.bytes) say(`Somebody changed it meanwhile, at zxid ${count(mzxid)}: it has version ${count(version)} now.`, "Compare", () => this.conflict())
     else this.start(heard).then(() => say(`Somebody changed it at zxid ${count(mzxid)}. You had changed nothing: this is the new version.`))
   }
 

@@ -68,9 +68,7 @@ class Pane {
   /** @param {string} path @param {string} tab */
   show(path, tab) {
     if (path !== this.path) this.begin(path)
-    this.tab = tabList.some((t) => t.id === tab) ? tab : "data"
-    this.tabs.mark(this.tab)
-    this.render()
+    this.turn(tabList.some((t) => t.id === tab) ? tab : "data")
   }
 
   /** @param {string} path */
@@ -178,8 +176,16 @@ class Pane {
 
   /** @param {string} id of the tab */
   pick(id) {
-    this.tab = id
     this.app.route.note({ tab: id === "data" ? undefined : id })
+    this.turn(id)
+  }
+
+  /** turn shows a tab. @param {string} id */
+  turn(id) {
+    // Watches are not followed while they are not shown.
+    if (id !== this.tab) delete this.made.watches
+    this.tab = id
+    this.tabs.mark(id)
     this.render()
   }
 
@@ -199,7 +205,6 @@ class Pane {
     await editing.start(seen)
     if (this.editing !== editing) return
     this.made.data = editing.element
-    this.tabs.mark("data")
     this.pick("data")
     editing.focus()
   }
