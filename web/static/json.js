@@ -6,8 +6,9 @@ import { count } from "./time.js"
 
 // Members of an object or array shown at once.
 const LEVEL = 500
-// Rows unfolded from the start.
+// Rows unfolded from the start, and characters read for that: what is nested deep is read once a level.
 const FIRST = 200
+const AHEAD = 4 << 20
 // Characters of a string that are shown.
 const LONG = 4000
 // Characters of what is folded.
@@ -95,6 +96,7 @@ export function jsonMembers(text, object, from, max) {
 /** jsonView shows a text without errors as a tree that folds; what is folded is not made. @param {string} text */
 export function jsonView(text) {
   let left = FIRST
+  let ahead = AHEAD
   /** @param {number} start @param {number} end @param {string} label */
   function item(start, end, label) {
     const raw = (/** @type {number} */ most) => shown(text.slice(start, Math.min(end, start + most))) + (end - start > most ? `… (${count(end - start)} characters)` : "")
@@ -110,7 +112,7 @@ export function jsonView(text) {
       folded.textContent = list.hidden ? raw(PREVIEW) : object ? "{ }" : "[ ]"
       if (!list.firstChild) grow(list, object, start + 1, 0)
     }
-    if (left > 0) toggle()
+    if (left > 0 && (ahead -= end - start) > 0) toggle()
     return h("li", null, button, " ", folded, list)
   }
   /** @param {HTMLElement} list @param {boolean} object @param {number} from @param {number} n the index of the first */
