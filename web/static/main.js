@@ -6,6 +6,7 @@ import { Router, link } from "./route.js"
 import { makeShell } from "./shell.js"
 import { problemBox } from "./problems.js"
 import { fill } from "./dom.js"
+import { visible } from "./path.js"
 import { Live } from "./live.js"
 import { Store } from "./store.js"
 import { stateLight } from "./statelight.js"
@@ -57,7 +58,7 @@ async function start() {
       section = ""
       fill(shell.main, problemBox(err, () => location.reload()))
     }
-    document.title = [titles[place.section] || place.path || "/", config.banner, `holt ${config.member}`].filter(Boolean).join(" · ")
+    document.title = [titles[place.section] || visible(place.path || "/"), config.banner, `holt ${config.member}`].filter(Boolean).join(" · ")
   }
   app.route.moved(app.route.place)
   listenToKeys(app, shell)
