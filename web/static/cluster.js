@@ -4,7 +4,6 @@ import { h, fill } from "./dom.js"
 import { visible } from "./path.js"
 import { curl } from "./curl.js"
 import { limits } from "./act.js"
-import { problemBox } from "./problems.js"
 import { at, count, many, size, span } from "./time.js"
 import { moment } from "./stat.js"
 import { poll } from "./poll.js"
@@ -12,7 +11,9 @@ import { cell, EVERY, head, quiet } from "./listing.js"
 import { chart } from "./chart.js"
 import { metrics, quantile, since, sum } from "./metrics.js"
 
-const METRICS_EVERY = 2000 // ms
+// ms between two readings.
+const METRICS_EVERY = 2000
+const LIMITS_EVERY = 60000
 
 /** quorum says what the cluster survives. @param {Pick<Member, "voter" | "reachable">[]} members */
 export function quorum(members) {
@@ -45,7 +46,7 @@ function members(c) {
       m.snapshot_time ? [`zxid ${count(m.snapshot_zxid)}, `, moment(m.snapshot_time)] : "none yet", `${visible(m.version)}, for ${span(m.uptime_ms)}`] : [bad("cannot be reached"), "", "", "", ""])])
   return [
     c.leader ? h("p", null, h("bdi", null, visible(c.leader)), ` leads in term ${count(c.term)}. `, quorum(c.members))
-      : h("p", { class: "notice" }, h("strong", null, "There is no leader. "), "Nothing can be written, and no session expires; reads go on, but may be old. A majority of the voters elects one as soon as they reach each other: look whether they run, and whether they reach the raft addresses below."),
+      : h("p", { class: "notice" }, h("strong", null, "There is no leader. "), "Nothing can be written, and no session expires; reads go on, but may be old. A majority of the voters elects one as soon as they reach each other: see that they run, and reach the raft addresses below."),
     table("Members", rows, ["Member", "Role", "Address", "State", "zxid", "Disk free", "Last snapshot", "Runs"]),
     quiet(`As ${visible(c.name)} knows it, ${at(Date.now())}, at zxid ${count(c.zxid)}.`),
   ]
@@ -91,18 +92,12 @@ function meters() {
 /** @param {App} app @returns {View} */
 export function clusterView(app) {
   const { api } = app
-  const name = app.config.member
+  const name = `member ${app.config.member}`
   const verbose = { query: { verbose: true } }
   const drawn = meters()
-  const folded = h("details", { class: "card", ontoggle: async () => {
-    try {
-      if (folded.open) fill(shown, table("Limits", Object.entries(await limits(app)).map(([name, n]) => [h("code", null, name), amount(name, n)])))
-    } catch (err) {
-      fill(shown, problemBox(err))
-    }
-  } }, h("summary", null, "Limits"))
-  const shown = h("div")
-  folded.append(shown)
+  const opened = h("div")
+  const folded = h("details", { class: "card", ontoggle: () => fill(opened, folded.open && poll(LIMITS_EVERY, () => limits(app), (all, body) =>
+    fill(body, table("Limits", Object.entries(all).map(([name, n]) => [h("code", null, name), amount(name, n)])))).element) }, h("summary", null, "Limits"), opened)
   app.shell.curl([api.url("/v1/cluster", undefined, verbose.query), api.url("/readyz", undefined, verbose.query), api.url("/metrics"), api.url("/v1/limits")].map((url) => curl("GET", url)))
   return {
     element: h("section", { class: "page" }, h("h2", null, "Cluster"), part("Members", EVERY, () => api.get("/v1/cluster", undefined, verbose), members), drawn.element,

@@ -125,7 +125,7 @@ export function eventsView(app, place) {
     stop.hidden = !log.path
     state.textContent = [
       log.path ? `Following ${visible(log.path)} and what is below it since ${at(log.since)}, also while you look at other sections.` : "Nothing is followed.",
-      log.path && /^(conn|resu|off)/.test(live.state.name) && "No connection now: what happens is told later.",
+      log.path && /^(conn|resu|off)/.test(live.state.name) && "No connection: what happens now is told later.",
       live.paused && `Paused; ${many(live.waiting, "change waits", "changes wait")}.`,
       `${many(log.lines.length, "line")} of at most ${count(LOG_MAX)}${all.length < log.lines.length ? `, ${count(all.length)} of them chosen` : ""}.`,
       log.fell > 0 && `${many(log.fell, "older line")} fell off.`].filter(Boolean).join(" ")

@@ -111,7 +111,7 @@ export function sessionsView(app, place) {
   })
   const chosen = h("div")
   const element = h("section", { class: "page" }, h("h2", null, "Sessions"),
-    quiet("A session holds ephemeral znodes and watches for a client. It ends when it is closed, or not renewed for its timeout."), chosen, list.element)
+    quiet("A session holds ephemeral znodes and watches for a client, until it is closed or not renewed for its timeout."), chosen, list.element)
   function choose() {
     fill(chosen, place.path && detail(app, place.path, list.now))
     app.shell.curl([url(), ...(place.path ? [urlOf(app, place.path)] : [])].map((u) => curl("GET", u)))

@@ -2,7 +2,7 @@
 
 import { h, fill } from "./dom.js"
 import { link } from "./route.js"
-import { ago, at, count, size, span } from "./time.js"
+import { ago, at, count, many, span } from "./time.js"
 
 // ms between two looks at the clock.
 const AGO_EVERY = 10000
@@ -39,15 +39,15 @@ function lines(z) {
   const s = z.stat
   const owner = s.ephemeral_owner
   return [
-    ["mode", "Mode", z.mode, meaning(z.mode)],
+    ["mode", "Mode", z.mode.replaceAll("_", " "), meaning(z.mode)],
     ["version", "Data version", count(s.version), `Its data was ${set(s.version)}.`],
-    ["data_length", "Data", size(s.data_length), s.data_length > 1023 && `${count(s.data_length)} bytes exactly.`],
+    ["data_length", "Data", many(s.data_length, "byte"), ""],
     ["num_children", "Children", count(s.num_children), ""],
     ["cversion", "Children version", count(s.cversion), s.cversion ? `Children were made or deleted ${times(s.cversion)}.` : "No child was ever made or deleted."],
     ["aversion", "ACL version", count(s.aversion), `Its ACL was ${set(s.aversion)}.`],
     ["czxid, ctime", "Created", "zxid " + count(s.czxid), when(s.ctime)],
-    ["mzxid, mtime", "Data last set", `zxid ${count(s.mzxid)}`, s.mzxid === s.czxid ? "When it was made, not since." : when(s.mtime)],
-    ["pzxid", "Children last changed", `zxid ${count(s.pzxid)}`, s.pzxid === s.czxid ? "Not since it was made." : "Then a child was made or deleted."],
+    ["mzxid, mtime", "Data last set", "zxid " + count(s.mzxid), s.mzxid === s.czxid ? "Not since it was made." : when(s.mtime)],
+    ["pzxid", "Children last changed", "zxid " + count(s.pzxid), s.pzxid === s.czxid ? "Not since it was made." : "Then a child was made or deleted."],
     ["ephemeral_owner", "Session", owner ? h("a", { href: link("sessions", owner) }, owner) : "none", owner ? "It goes when that session ends." : "It belongs to no session."],
     ["ttl_ms", "TTL", z.ttl_ms ? span(z.ttl_ms) : "none", due(z)],
   ]

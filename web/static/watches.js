@@ -32,7 +32,7 @@ const table = (app, path, after) => listing(app, {
 
 /** watchersOf lists who watches one znode, as long as it is in the page. @param {App} app @param {string} path @returns {HTMLElement} */
 export const watchersOf = (app, path) => h("div", null, table(app, () => path, () => undefined).element,
-  quiet("Watches that sessions set at this very path. Streams leave no trace and are not listed; nor are recursive watches of znodes above."))
+  quiet("Those of sessions, at this very path. Streams, and recursive watches of znodes above, are not listed."))
 
 /** @param {App} app @param {Place} place @returns {View} */
 export function watchesView(app, place) {
