@@ -40,7 +40,7 @@ export class Editor {
     this.timer = 0
     this.title = h("p")
     this.notice = h("div", { role: "alert" })
-    this.area = h("textarea", { class: "editor", spellcheck: "false", autocapitalize: "off", "aria-label": `Data of ${visible(path)}`, rows: 16, oninput: () => {
+    this.area = h("textarea", { class: "editor", spellcheck: "false", autocapitalize: "off", "aria-label": `Data of ${visible(path)}`, rows: 12, oninput: () => {
       clearTimeout(this.timer)
       this.timer = setTimeout(() => this.check(), CHECK_AFTER)
     } })

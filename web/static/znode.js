@@ -49,6 +49,8 @@ class Pane {
     this.again = false
     // Whether editing begins when the data is here.
     this.wanted = false
+    // What the head was made of.
+    this.headOf = ""
     this.editing = /** @type {Editor | null} */ (null)
     /** The tabs that were made. @type {Record<string, HTMLElement>} */
     this.made = {}
@@ -200,7 +202,8 @@ class Pane {
     const editing = (this.editing = new Editor(app, path, () => {
       this.stopEditing()
       this.render()
-      this.actions.querySelector("button")?.focus()
+      // When the dialog that saved is gone, too.
+      setTimeout(() => this.actions.querySelector("button")?.focus())
     }, () => this.read()))
     await editing.start(seen)
     if (this.editing !== editing) return
@@ -231,9 +234,13 @@ class Pane {
     const { app, path } = this
     const z = this.seen?.znode
     const owner = z?.stat.ephemeral_owner
+    const ready = this.status === "ready"
+    const of = JSON.stringify([path, z?.mode, z?.ttl_ms, owner, ready, this.editing !== null, app.readOnly()])
+    // What is the same stays, and the focus in it.
+    if (of === this.headOf) return
+    this.headOf = of
     fill(this.badges, z && [h("span", { class: "badge" }, z.mode.replaceAll("_", " ")), owner && h("a", { class: "badge", href: link("sessions", owner) }, `of session ${owner}`),
       z.ttl_ms > 0 && h("span", { class: "badge" }, `TTL ${span(z.ttl_ms)}`)])
-    const ready = this.status === "ready"
     const writes = ready && !app.readOnly()
     /** @param {string} text @param {() => void} onclick @param {boolean} [is] */
     const button = (text, onclick, is = writes && path !== "/") => is && h("button", { type: "button", class: text === "Delete" ? "danger" : "plain", onclick }, text)
