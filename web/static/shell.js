@@ -30,7 +30,7 @@ export function makeShell(config, settings) {
   const copy = h("button", { type: "button", class: "small", onclick: () => copyText(lines.textContent || "") }, "Copy")
   const footer = h("details", { class: "curl", open: settings.get("curl") !== "closed", ontoggle: () => settings.set("curl", footer.open ? "" : "closed") },
     h("summary", null, "The same with curl"), h("div", null, lines, copy))
-  const banner = config.banner ? h("p", { class: `banner ${config.banner_colour}`, role: "note" }, config.banner) : null
+  const banner = config.banner ? h("aside", { class: `banner ${config.banner_colour}`, "aria-label": "This cluster" }, config.banner) : null
 
   /** @type {Shell["toast"]} */
   function toast(text, options = {}) {
