@@ -249,7 +249,18 @@ class Pane {
       button("Duplicate", () => duplicateDialog(app, path)), button("Move", () => moveDialog(app, path)), button("Delete", () => removeDialog(app, [path])),
       ready && [h("a", { class: "button", href: exportLink(path), download: file + ".ndjson" }, "Export"),
         h("a", { class: "button", href: app.api.url("/v1/znodes", path), download: file }, "Download raw")],
-      button("Copy path", () => navigator.clipboard.writeText(path).then(() => app.shell.toast("Copied.", { ms: 2000 }), app.shell.problem), true), app.readOnly() && h("span", { class: "quiet" }, "Read-only: this page changes nothing."))
+      button("Copy path", () => this.copy(), true), app.readOnly() && h("span", { class: "quiet" }, "Read-only: this page changes nothing."))
+  }
+
+  async copy() {
+    const { app, path } = this
+    try {
+      await navigator.clipboard.writeText(path)
+      app.shell.toast("Copied.", { ms: 2000 })
+    } catch {
+      // Forbidden, or not there without TLS.
+      app.shell.toast(`The browser does not let the page copy this: ${visible(path)}`)
+    }
   }
 
   renderNote() {
