@@ -4,6 +4,8 @@ import { textOf } from "./text.js"
 
 // Bytes that are unpacked at most.
 const UNPACKED = 8 << 20
+// Bytes unpacked in one go: a thousand times as many may come of them.
+const FEED = 1024
 
 /** isGzip says whether bytes begin as gzip does. @param {Bytes} b */
 export function isGzip(b) {
@@ -14,7 +16,10 @@ export function isGzip(b) {
 export async function unpack(bytes, limit = UNPACKED) {
   const parts = []
   let whole = false
-  const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")).getReader()
+  let at = 0
+  /** @param {ReadableStreamDefaultController<Bytes>} c */
+  const pull = (c) => at < bytes.length ? c.enqueue(bytes.subarray(at, (at += FEED))) : c.close()
+  const reader = new ReadableStream({ pull }).pipeThrough(new DecompressionStream("gzip")).getReader()
   try {
     for (let size = 0; size <= limit && !whole; ) {
       const { value, done } = await reader.read()
