@@ -26,7 +26,14 @@ const forms = {
  * @param {string} kind @param {string} text */
 export function check(kind, text) {
   const { mistakes = () => [], checks = "", format } = forms[kind] || {}
-  const found = text.trim() ? mistakes(text) : []
+  /** @type {Mistake[]} */
+  let found = []
+  try {
+    if (text.trim()) found = mistakes(text)
+  } catch {
+    // Expressions have a stack, too.
+    found.push({ line: 1, column: 1, message: "It is too large to be checked." })
+  }
   return { found, checks, format: found.every((m) => m.mild) ? format : undefined }
 }
 

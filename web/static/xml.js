@@ -6,7 +6,7 @@ const PROBLEMS = 50
 const NAME = "[\\p{L}_:][\\p{L}\\p{N}_:.·-]*"
 const ATTRIBUTE = `\\s+(${NAME})\\s*=\\s*(?:"[^"<]*"|'[^'<]*')`
 const attributes = new RegExp(ATTRIBUTE, "gu")
-const scan = new RegExp(`(?<other><!--(?:(?!--)[^])*-->|<\\?[^]*?\\?>|<!DOCTYPE[^[>]*(?:\\[[^\\]]*\\]\\s*)?>)|(?<text>[^<]+)|(?<cdata><!\\[CDATA\\[[^]*?\\]\\]>)|` +
+const scan = new RegExp(`(?<other><!--[^]*?-->|<\\?[^]*?\\?>|<!DOCTYPE[^[>]*(?:\\[[^\\]]*\\]\\s*)?>)|(?<text>[^<]+)|(?<cdata><!\\[CDATA\\[[^]*?\\]\\]>)|` +
   `</(?<close>${NAME})\\s*>|<(?<open>${NAME})(?:${ATTRIBUTE.replace("(", "(?:")})*\\s*(?<empty>/?)>`, "uy")
 const reference = new RegExp(`&(?!#\\d+;|#x[\\da-fA-F]+;|(?:amp|lt|gt|quot|apos);)(${NAME};)?`, "gu")
 
@@ -27,6 +27,7 @@ export function xmlTokens(text) {
       const last = open.pop()
       return !last ? `</${name}> closes nothing.` : last.name !== name ? `</${name}> closes <${last.name}> of line ${problemAt(text, last.start, "").line}.` : ""
     }
+    if (raw.startsWith("<!--") && raw.slice(4, -3).includes("--")) return "A comment does not hold --."
     declared ||= raw.startsWith("<!D")
     if (!open.length && (kind === "cdata" || (kind === "text" && raw.replace("\ufeff", "").trim()))) return "Text stands within an element."
     if (/^<\?xml\s/.test(raw) && start > 1) return "<?xml …?> stands at the very beginning."

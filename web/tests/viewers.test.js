@@ -27,6 +27,17 @@ test("what has errors is not formatted, but for repeated keys", () => {
   assert.equal(check("json", " ").found.length, 0)
 })
 
+test("eight megabytes of anything do not hang a checker", () => {
+  const n = 8 << 20
+  for (const [a, b] of [[" ", "x"], ['"', "x"], ["[", " "], ["", "\\\""], ["<a>", "<"], ["<a ", "x='1' "], ["<!--", "-"], ["<!DOCTYPE a [", " "], ["a: '", "''"], ["a: \"", "\\\\"], ["", "- "], ["'", "x"], ["a", " "], ["a:", " "]]) {
+    const text = a + b.repeat(n / b.length)
+    const began = Date.now()
+    for (const kind of ["json", "xml", "yaml"]) assert.ok(Array.isArray(check(kind, text).found))
+    detect(bytes(text))
+    assert.ok(Date.now() - began < 15000, `${a}${b}: ${Date.now() - began} ms`)
+  }
+})
+
 test("gzip: what is inside, up to a limit", async () => {
   const packed = new Uint8Array(gzipSync(Buffer.alloc(1 << 20, 97)))
   assert.equal((await unpack(packed)).bytes.length, 1 << 20)

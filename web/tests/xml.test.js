@@ -14,7 +14,7 @@ test("errors are found, with line and column", () => {
   for (const [text, line, column, says] of /** @type {[string, number, number, RegExp][]} */ ([
     ["<a>\n<b></a>", 2, 4, /<\/a> closes <b> of line 2/], ["<a>", 1, 1, /not closed/], ["</a>", 1, 1, /closes nothing/], ["<a/><b/>", 1, 5, /second/],
     ["<a b=1/>", 1, 1, /no tag/], ["<a b='1' b='2'/>", 1, 1, /twice/], ["<a b='<'/>", 1, 1, /&lt;/], ["<a>&x;</a>", 1, 4, /&x;/], ["<a>x & y</a>", 1, 6, /&amp;/],
-    ["<a>1 < 2</a>", 1, 6, /no tag/], ["<a><!-- -- --></a>", 1, 4, /no tag/], ["<a><!-- </a>", 1, 4, /does not end/], ["x<a/>", 1, 1, /within/], ["<a/>x", 1, 5, /within/],
+    ["<a>1 < 2</a>", 1, 6, /no tag/], ["<a><!-- -- --></a>", 1, 4, /--/], ["<a><!-- </a>", 1, 4, /does not end/], ["x<a/>", 1, 1, /within/], ["<a/>x", 1, 5, /within/],
     ["", 1, 1, /no element/], ["<a b='1'c='2'/>", 1, 1, /attributes/], ["\n\n<?xml version='1.0'?><a/>", 3, 1, /beginning/], ["<a><![CDATA[x</a>", 1, 4, /does not end/]])) {
     const [p] = problems(text)
     assert.ok(p, text)
