@@ -3,49 +3,42 @@
 import { isBelow, parent } from "./path.js"
 
 const DEBOUNCE = 150 // ms in which wishes are gathered,
-const APART = 600 // and at least between two that are sent
-const TICK = 1000 // ms
-const POLL = 5 // ticks between two questions to the cluster, while the page is seen
-const PING = 20 // ticks between two words to the hub
-const DEAF = 50 // ticks without a word of the hub; then it is left
+const APART = 600 // and between two that are sent
+const TICK = 1000 // ms; longer where the page is not seen
+const POLL = 5000 // ms between two questions to the cluster, while it is seen
+const PING = 20000 // ms between two words to the hub
+const DEAF = 2 // words without an answer until it is left
+const ASLEEP = 15000 // ms between two ticks after which no connection is trusted
 const OFFLINE = 10000 // ms without an answer
 const LIMIT = 10000 // events that wait while paused; more become a reset
-const RECENT = 10000 // events told that are remembered, so that what the hub repeats for others is not told twice
+const RECENT = 10000 // events that are remembered, since a hub repeats what one tab lacks to all
 
-/** Live follows what the parts of the page wish. Every event after a wish's since is told, in order but for what a new wish
- * makes known late, or there is a reset: read again. One event is told once, unless it lies RECENT events back. */
+/** Live follows what the parts of the page wish. Every event behind a wish's since is told, or a reset: read again. What a new wish
+ * brings to light may be told late, but nothing is told twice within RECENT events. */
 export class Live {
   /** @param {import("./api.js").Api} api @param {MessagePort} [port] of a hub, in tests */
   constructor(api, port) {
     this.api = api
     this.paused = false
     this.waiting = 0
-    /** @type {LiveState} */
-    this.state = { name: "connecting", zxid: 0, leader: "?", partial: false, heard: Date.now() }
-    /** @type {Map<string, Wish>} */
-    this.wishes = new Map()
-    /** @type {Set<(m: LiveMessage) => void>} */
-    this.listeners = new Set()
-    /** @type {Set<string>} */
+    this.state = /** @type {LiveState} */ ({ name: "connecting", zxid: 0, leader: "?", partial: false, heard: Date.now() })
+    this.wishes = /** @type {Map<string, Wish>} */ (new Map())
+    this.listeners = /** @type {Set<(m: LiveMessage) => void>} */ (new Set())
     this.paths = new Set()
-    /** @type {string[]} */
-    this.recursive = []
-    this.since = Infinity // of the wishes that the hub was not told yet
-    /** @type {Set<string>} */
+    this.recursive = /** @type {string[]} */ ([])
+    this.since = Infinity // of what the hub was not told yet
+    this.sent = 0 // when it was
     this.told = new Set()
-    /** @type {Exclude<LiveMessage, {kind: "state"}>[]} */
-    this.queue = []
+    this.queue = /** @type {LiveMessage[]} */ ([])
     this.link = "connecting"
     this.opened = false
-    this.doubt = false // whether an answer failed to come since the last that did
+    this.doubt = false // whether the last request got no answer
     this.denied = false
     this.resetting = false
-    this.ticks = 0
-    this.word = 0 // the tick of the hub's last
-    this.sent = 0 // when the hub was last told the wishes
+    this.ticked = this.polled = this.pinged = Date.now()
+    this.unanswered = 0
     this.shown = "" // what listeners know of the state
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this.timer = undefined
+    this.timer = 0
     api.heard = (p) => this.heard(p)
     this.port = this.join(port || shared(() => this.alone()))
     if (!port) this.watchPage()
@@ -53,8 +46,7 @@ export class Live {
     this.want("", null)
   }
 
-  /** want is what a part of the page wishes to be followed: the most needed paths first; null for nothing.
-   * @param {string} owner @param {Wish | null} wish */
+  /** want is what a part of the page wishes to be followed, the most needed first. @param {string} owner @param {Wish | null} wish */
   want(owner, wish) {
     if (wish) {
       this.wishes.set(owner, wish)
@@ -68,11 +60,12 @@ export class Live {
 
   send() {
     clearTimeout(this.timer)
-    this.timer = undefined
+    this.timer = 0
+    if (!this.port) return
     this.sent = Date.now()
     const since = Math.min(this.since, this.opened ? this.state.zxid : this.api.zxid)
-    this.port?.postMessage({ wish: { paths: [...this.paths], recursive: this.recursive.length > 0, since } })
-    if (this.port) this.since = Infinity
+    this.port.postMessage({ wish: { paths: [...this.paths], recursive: this.recursive.length > 0, since } })
+    this.since = Infinity
   }
 
   /** @param {(m: LiveMessage) => void} fn @returns {() => void} */
@@ -94,7 +87,7 @@ export class Live {
     this.show()
   }
 
-  /** reloaded says that all that is shown was read again after a reset. */
+  /** reloaded says that after a reset all that is shown was read again. */
   reloaded() {
     this.resetting = false
     this.show()
@@ -113,14 +106,15 @@ export class Live {
     return port
   }
 
-  /** alone takes a hub of its own, where there is none to share or it is silent. */
+  /** alone takes a hub of its own, where there is none to share, or it is silent. */
   async alone() {
+    this.unanswered = 0
     const { Hub } = await import("./worker.js")
+    this.port?.postMessage({ bye: true })
     this.port?.close()
     const { port1, port2 } = new MessageChannel()
     new Hub().add(port1)
     this.port = this.join(port2)
-    this.word = this.ticks
     this.send()
   }
 
@@ -132,56 +126,53 @@ export class Live {
     }
     addEventListener("beforeunload", bye) // later the hub may be frozen with the last page
     addEventListener("pagehide", bye)
-    document.addEventListener("visibilitychange", () => document.hidden || this.poll())
+    document.addEventListener("visibilitychange", () => {
+      this.polled = this.pinged = 0
+      this.tick()
+    })
   }
 
   /** @param {any} m of the hub */
   take(m) {
-    this.word = this.ticks
+    this.unanswered = 0
     if (m.lost) return this.send()
     if (m.link) {
       if (m.link !== this.link) this.doubt = false
       this.link = m.link
       this.opened ||= m.link === "open"
-      if (this.state.leader === "?" && m.leader) this.state.leader = m.leader // else what is known here is newer
-      return this.show({ partial: m.partial })
+      const { leader } = this.state // newer than what the hub knows
+      return this.show({ partial: m.partial, leader: leader === "?" ? m.leader : leader })
     }
-    const { name, data } = m
+    const { zxid, leader = this.state.leader, events, reason } = m.data
     this.answered()
-    if (name === "reset") this.reset(data)
-    else if (name === "message") this.events(data)
-    this.api.saw(data.zxid)
-    const zxid = name === "reset" ? data.zxid : Math.max(data.zxid, this.state.zxid)
-    this.show(data.leader === undefined ? { zxid } : { zxid, leader: data.leader })
+    if (reason === "restored") this.api.zxid = zxid // what was seen is no more
+    this.api.saw(zxid)
+    if (m.name === "reset") this.reset(zxid, reason)
+    else if (events) this.events(zxid, events)
+    this.show({ leader, zxid: reason ? zxid : Math.max(zxid, this.state.zxid) })
   }
 
-  /** @param {{zxid: number, reason: string}} data */
-  reset({ zxid, reason }) {
-    if (reason === "restored") this.api.zxid = zxid // what was seen is no more
+  /** @param {number} zxid @param {string} reason */
+  reset(zxid, reason) {
     this.told.clear()
     this.resetting = true
     this.queue = []
-    this.waiting = this.paused ? 1 : 0
-    this.deliver({ kind: "reset", zxid, reason })
+    this.waiting = 0
+    this.deliver({ kind: "reset", zxid, reason }, 1)
   }
 
-  /** @param {{zxid: number, events: ZnodeEvent[]}} data */
-  events({ zxid, events }) {
-    this.api.saw(zxid)
-    const fresh = events.filter((e) => {
+  /** @param {number} zxid @param {ZnodeEvent[]} all */
+  events(zxid, all) {
+    const events = all.filter((e) => {
       const key = `${zxid} ${e.type} ${e.path}`
-      if (!this.fits(e) || this.told.has(key)) return false
-      this.told.add(key)
-      return true
+      return this.fits(e) && !this.told.has(key) && this.told.add(key)
     })
     for (const key of this.told) {
       if (this.told.size <= RECENT) break
       this.told.delete(key)
     }
-    if (!fresh.length) return
-    if (this.paused && this.waiting + fresh.length > LIMIT) return this.reset({ zxid, reason: "paused" })
-    if (this.paused) this.waiting += fresh.length
-    this.deliver({ kind: "events", zxid, events: fresh })
+    if (this.paused && this.waiting + events.length > LIMIT) this.reset(zxid, "paused")
+    else if (events.length) this.deliver({ kind: "events", zxid, events }, events.length)
   }
 
   /** @param {string} path */
@@ -189,16 +180,17 @@ export class Live {
     return this.recursive.some((r) => isBelow(path, r))
   }
 
-  /** fits says whether this page wishes to hear of it: a stream of all tabs tells more. @param {ZnodeEvent} e */
-  fits(e) {
-    const moved = e.type === "NodeCreated" || e.type === "NodeDeleted" // what recursive streams say of the parent's children
-    return this.wishes.size > 0 && (this.covered(e.path) || this.paths.has(e.path) || (moved && this.paths.has(parent(e.path))))
+  /** fits says whether this page wishes to hear of it: the stream of all tabs tells more. @param {ZnodeEvent} e */
+  fits({ type, path }) {
+    const moved = type === "NodeCreated" || type === "NodeDeleted" // what recursive streams say of the parent's children
+    return this.covered(path) || this.paths.has(path) || (moved && this.paths.has(parent(path)))
   }
 
-  /** @param {Exclude<LiveMessage, {kind: "state"}>} m */
-  deliver(m) {
-    if (this.paused) this.queue.push(m)
-    else this.tell(m)
+  /** @param {LiveMessage} m @param {number} n events */
+  deliver(m, n) {
+    if (!this.paused) return this.tell(m)
+    this.queue.push(m)
+    this.waiting += n
   }
 
   /** @param {LiveMessage} m */
@@ -221,24 +213,33 @@ export class Live {
   heard(p) {
     const was = this.doubt
     if (!p || p.status > 0) this.answered()
+    else if (p.code === "unreachable") this.doubt = true
     this.denied = p?.code === "auth_failed"
-    if (p?.code === "unreachable") this.doubt = true
     if (was && !this.doubt) this.port?.postMessage({ kick: true }) // the stream may be dead and not know it
     this.show(p?.code === "no_leader" ? { leader: "" } : {})
   }
 
   tick() {
-    this.ticks++
-    if (this.ticks % PING === 0) this.port?.postMessage({ ping: true })
-    if (this.ticks % POLL === 0 && !globalThis.document?.hidden) this.poll()
-    if (this.ticks - this.word > DEAF && this.port) void this.alone()
+    const now = Date.now()
+    const seen = !globalThis.document?.hidden
+    if (seen && now - this.ticked > ASLEEP) this.port?.postMessage({ kick: true })
+    this.ticked = now
+    if (now - this.pinged >= PING) {
+      this.pinged = now
+      this.port?.postMessage({ ping: true })
+      if (this.unanswered++ > DEAF) this.alone()
+    }
+    if (seen && now - this.polled >= POLL) {
+      this.polled = now
+      this.poll()
+    }
     this.show()
   }
 
   async poll() {
     try {
-      const a = await this.api.ask("GET", this.api.url("/v1/cluster"), { timeout: TICK * POLL, headers: { "Holt-Zxid": "0" } })
-      this.show({ leader: (await a.json()).leader })
+      const { leader } = await this.api.get("/v1/cluster", undefined, { timeout: POLL, headers: { "Holt-Zxid": "0" } })
+      this.show({ leader })
     } catch {
       // Heard already.
     }
@@ -246,33 +247,27 @@ export class Live {
 
   /** show says where the page stands, if that is new. @param {Partial<LiveState>} [what] */
   show(what) {
-    const old = this.state
-    const next = { ...old, ...what }
-    next.name = this.name(next)
-    this.state = next
-    const key = (/** @type {LiveState} */ s) => [s.name, s.zxid, s.leader, s.partial, this.paused, this.waiting].join()
-    const now = key(next)
-    if (now !== this.shown) this.tell({ kind: "state", state: next })
-    this.shown = now
+    const s = (this.state = { ...this.state, ...what })
+    s.name = this.name(s)
+    const key = JSON.stringify([s.name, s.zxid, s.leader, s.partial, this.paused, this.waiting])
+    if (key === this.shown) return
+    this.shown = key
+    this.tell({ kind: "state", state: s })
   }
 
   /** @param {LiveState} s @returns {LiveState["name"]} */
   name(s) {
     if (this.denied || this.link === "denied") return "signed_out"
-    if (this.doubt || this.link !== "open") {
-      if (Date.now() - s.heard > OFFLINE) return "offline"
-      return this.opened ? "resuming" : "connecting"
-    }
+    if (this.doubt || this.link !== "open") return Date.now() - s.heard > OFFLINE ? "offline" : this.opened ? "resuming" : "connecting"
     return this.resetting ? "reset" : s.leader ? "live" : "no_leader"
   }
 }
 
-/** shared is the way to the hub of all tabs, null if there is none; failed is told if it does not start.
- * @param {() => void} failed */
+/** shared is the way to the hub of all tabs, or null; failed is told if there is none. @param {() => void} failed */
 function shared(failed) {
   try {
     const url = String(new URL("./worker.js", import.meta.url))
-    const trust = /** @type {any} */ (globalThis).trustedTypes?.createPolicy("holt-worker", { createScriptURL: (/** @type {string} */ s) => s })
+    const trust = /** @type {any} */ (globalThis).trustedTypes?.createPolicy("holt-worker", { createScriptURL: () => url })
     const worker = new SharedWorker(trust ? trust.createScriptURL(url) : url, { type: "module", name: "holt" })
     worker.onerror = failed
     return worker.port

@@ -28,10 +28,10 @@ export function stateLight(app, place) {
     lock.setAttribute("aria-pressed", String(app.readOnly()))
     dispatchEvent(new Event("holt-readonly"))
   }
-  let due = false
+  let due = 0
   let said = ""
   function draw() {
-    due = false
+    due = 0
     const s = live.state
     const name = live.paused ? "paused" : s.name
     fill(text, words(s, live.paused, live.waiting))
@@ -44,10 +44,7 @@ export function stateLight(app, place) {
     if (said && said !== name) shell.announce(text.textContent || "")
     said = name
   }
-  live.listen(() => {
-    if (!due) requestAnimationFrame(draw)
-    due = true
-  })
+  live.listen(() => { due ||= requestAnimationFrame(draw) })
   lock.setAttribute("aria-pressed", String(app.readOnly()))
   place.append(light, pause, lock)
   draw()

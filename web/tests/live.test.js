@@ -274,6 +274,35 @@ test("what is open beyond what a stream takes is said to be followed in part", a
   assert.equal(live.state.partial, false)
 })
 
+test("a page that slept does not trust its connection", async (t) => {
+  const { server, live } = story(t)
+  live.want("x", { paths: ["/a"] })
+  await server.advance(200)
+  server.last.open(3)
+  await server.advance(16_000)
+  assert.equal(server.urls.length, 1)
+  live.ticked -= 20_000
+  await server.advance(1000)
+  assert.equal(server.urls.length, 2)
+  assert.match(server.urls[1], /since=3$/)
+})
+
+test("a hub that does not answer is left for one of the page's own", async (t) => {
+  const { server, live, port1 } = story(t)
+  live.want("x", { paths: ["/a"] })
+  await server.advance(200)
+  server.last.open(3)
+  await settle()
+  port1.onmessage = null
+  const n = server.urls.length
+  await server.advance(100_000)
+  assert.ok(server.urls.length > n)
+  assert.match(server.urls[n], /path=\/a&since=3$/)
+  server.last.open(3)
+  await settle()
+  assert.equal(live.state.name, "live")
+})
+
 test("one listener's mistake is not the others' loss", async (t) => {
   const { server, live, told } = story(t)
   const mistakes = []

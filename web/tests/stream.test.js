@@ -1,14 +1,14 @@
 import { test } from "node:test"
 import assert from "node:assert/strict"
-import { Parser, Stream } from "../static/stream.js"
+import { parser, Stream } from "../static/stream.js"
 import { settle, Streams } from "./fake.js"
 
 /** @param {Uint8Array[]} parts */
 function parse(...parts) {
   const told = []
   const retries = []
-  const p = new Parser((m) => told.push(m), (ms) => retries.push(ms))
-  for (const part of parts) p.feed(part)
+  const feed = parser((m) => told.push(m), (ms) => retries.push(ms))
+  for (const part of parts) feed(part)
   return { told, retries }
 }
 const bytes = (s) => new TextEncoder().encode(s)
