@@ -87,8 +87,11 @@ func New(cfg Config) (*Pages, error) {
 		if err != nil {
 			return err
 		}
-		if path.Ext(name) == ".js" {
+		switch path.Ext(name) {
+		case ".js":
 			b = slim(b)
+		case ".css":
+			b = slimStyle(b)
 		}
 		return p.add(strings.TrimPrefix(name, "static/"), b)
 	})

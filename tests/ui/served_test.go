@@ -30,3 +30,27 @@ func TestTheServedModulesAreTheWrittenOnes(t *testing.T) {
 		}
 	}
 }
+
+// The same of the style sheet, rule by rule.
+func TestTheServedStylesAreTheWrittenOnes(t *testing.T) {
+	m := serve(t, nil)
+	written, err := os.ReadFile(filepath.Join(bin.Root, "web/static/style.css"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := chromium.Open(t, m.URL+"/ui/", Options{})
+	p.See("holt a")
+	rules := Eval[[]string](p, `(async () => {
+		const rules = (text) => {
+			const sheet = new CSSStyleSheet()
+			sheet.replaceSync(text)
+			return [...sheet.cssRules].map((r) => r.cssText.replaceAll(", ", ",")) // variables keep the spaces of their values
+		}
+		const written = rules(`+quote(string(written))+`), served = rules(await (await fetch("style.css")).text())
+		if (written.length < 100 || written.length !== served.length) return [written.length + " rules written, " + served.length + " served"]
+		return written.filter((r, i) => r !== served[i])
+	})()`)
+	for _, r := range rules {
+		t.Error(r)
+	}
+}
