@@ -5,7 +5,7 @@ import { settings as makeSettings } from "./settings.js"
 import { Router, link } from "./route.js"
 import { makeShell } from "./shell.js"
 import { problemBox } from "./problems.js"
-import { fill } from "./dom.js"
+import { fill, h } from "./dom.js"
 import { visible } from "./path.js"
 import { Live } from "./live.js"
 import { Store } from "./store.js"
@@ -89,4 +89,4 @@ function listenToKeys(app, shell) {
   }, true)
 }
 
-start().catch((err) => fill(document.body, problemBox(err, () => location.reload())))
+start().catch((err) => fill(document.body, h("main", { class: "still" }, h("h1", null, "holt"), problemBox(err, () => location.reload()))))
