@@ -57,6 +57,7 @@ interface Shell {
   curl(lines: string[]): void // the lines that do what the view does
   announce(text: string): void // to screen readers
   toast(text: string, options?: { kind?: "good" | "bad"; action?: { label: string; run(): void }; ms?: number }): Toast
+  copy(text: string): void // to the clipboard, or says why not
   problem(err: unknown): void // a toast that says what went wrong and what to do
 }
 

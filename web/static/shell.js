@@ -2,6 +2,7 @@
 
 import { h, fill } from "./dom.js"
 import { link } from "./route.js"
+import { visible } from "./path.js"
 import { sentence } from "./problems.js"
 import { openDialog } from "./dialog.js"
 
@@ -27,9 +28,9 @@ export function makeShell(config, settings) {
   const spoken = h("div", { class: "spoken", "aria-live": "polite", role: "status" })
   const toasts = h("div", { class: "toasts", role: "log", "aria-label": "Messages", "aria-live": "polite" })
   const lines = h("pre", { tabindex: 0, "aria-label": "The same with curl" })
-  const copy = h("button", { type: "button", class: "small", onclick: () => copyText(lines.textContent || "") }, "Copy")
+  const copyButton = h("button", { type: "button", class: "small", onclick: () => copy(lines.textContent || "") }, "Copy")
   const footer = h("details", { class: "curl", open: settings.get("curl") !== "closed", ontoggle: () => settings.set("curl", footer.open ? "" : "closed") },
-    h("summary", null, "The same with curl"), h("div", null, lines, copy))
+    h("summary", null, "The same with curl"), h("div", null, lines, copyButton))
   const banner = config.banner ? h("aside", { class: `banner ${config.banner_colour}`, "aria-label": "This cluster" }, config.banner) : null
 
   /** @type {Shell["toast"]} */
@@ -49,14 +50,13 @@ export function makeShell(config, settings) {
     }
     return { close }
   }
-  /** @param {string} text */
-  async function copyText(text) {
+  /** @type {Shell["copy"]} */
+  async function copy(text) {
     try {
-      await navigator.clipboard.writeText(text)
+      await navigator.clipboard.writeText(text) // there is none where the page came without TLS from another machine
       toast("Copied.", { ms: 2000 })
     } catch {
-      getSelection()?.selectAllChildren(lines)
-      toast("The browser does not let the page copy. The line is selected: press Ctrl+C.")
+      toast("The browser does not let the page copy this: " + visible(text), { ms: 3 * TOAST_MS })
     }
   }
   function help() {
@@ -84,7 +84,7 @@ export function makeShell(config, settings) {
     main, h("footer", null, footer), toasts, spoken)
 
   return {
-    main, tools, toast, help,
+    main, tools, toast, help, copy,
     curl(list) {
       const text = list.join("\n")
       if (lines.textContent !== text) lines.textContent = text

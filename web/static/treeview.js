@@ -124,7 +124,7 @@ export function treeView(app, place) {
     const all = /** @type {[string, string, () => void][]} */ ([
       ["n", "Create below", () => createDialog(app, p)], ["e", "Edit", () => { edits = p; show(p); if (p === path()) update(route.place) }], ["", "Duplicate", () => duplicateDialog(app, p)],
       ["m", "Move", () => moveDialog(app, p)], ["Delete", "Delete", () => removeDialog(app, key === "Delete" && selection.list().length ? selection.list() : [p])],
-      ["x", "Export", () => exportSelection(app, [p])], ["x", "Copy path", () => copy(shell, p)], ["x", "Copy curl", () => copy(shell, curl("GET", app.api.url("/v1/znodes", p)))],
+      ["x", "Export", () => exportSelection(app, [p])], ["x", "Copy path", () => shell.copy(p)], ["x", "Copy curl", () => shell.copy(curl("GET", app.api.url("/v1/znodes", p)))],
     ]).filter(([k], i) => k === "x" || (!app.readOnly() && (i < 2 || p !== "/")))
     if (key === "menu") menu(tree, all)
     else all.find(([k]) => k === key)?.[2]()
@@ -177,11 +177,6 @@ export function treeView(app, place) {
 /** @param {string} text @param {() => void} run */
 function button(text, run) {
   return h("button", { type: "button", class: "small", onclick: run }, text)
-}
-
-/** @param {Shell} shell @param {string} text */
-function copy(shell, text) {
-  navigator.clipboard.writeText(text).then(() => shell.toast("Copied.", { ms: 2000 }), () => shell.toast("The browser does not let the page copy this: " + visible(text)))
 }
 
 /** separator is the bar between the panes, moved by mouse and by arrows. @param {Settings} settings @param {HTMLElement} pane */

@@ -249,18 +249,7 @@ class Pane {
       button("Duplicate", () => duplicateDialog(app, path)), button("Move", () => moveDialog(app, path)), button("Delete", () => removeDialog(app, [path])),
       ready && [h("a", { class: "button", href: exportLink(path), download: file + ".ndjson" }, "Export"),
         h("a", { class: "button", href: app.api.url("/v1/znodes", path), download: file }, "Download raw")],
-      button("Copy path", () => this.copy(), true), app.readOnly() && h("span", { class: "quiet" }, "Read-only: this page changes nothing."))
-  }
-
-  async copy() {
-    const { app, path } = this
-    try {
-      await navigator.clipboard.writeText(path)
-      app.shell.toast("Copied.", { ms: 2000 })
-    } catch {
-      // Forbidden, or not there without TLS.
-      app.shell.toast(`The browser does not let the page copy this: ${visible(path)}`)
-    }
+      button("Copy path", () => app.shell.copy(this.path), true), app.readOnly() && h("span", { class: "quiet" }, "Read-only: this page changes nothing."))
   }
 
   renderNote() {
