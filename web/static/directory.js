@@ -191,17 +191,18 @@ export class Dir {
     this.timer = 0
     this.busy = true
     const began = Date.now()
+    const known = () => [...this.changed.keys()].filter((name) => this.rows.has(name))
     const page = (/** @type {string} */ name) => Math.floor((this.places.get(name) ?? -1) / this.size)
     const seen = new Set([...this.store.shown].filter((p) => parent(p) === this.path).map((p) => page(base(p))))
     await this.work(async () => {
       const pages = new Set(this.stale())
       for (const k of pages) if (!seen.has(k) && this.size === PAGE) pages.delete(k), this.store.drop(this, k)
-      const names = [...this.changed.keys()].filter((name) => this.rows.has(name))
+      const names = known()
       if (names.length > FEW) for (const name of names) pages.add(page(name))
       if (!pages.size && (this.zxid < this.told || this.status !== "ready")) pages.add(0)
       if (pages.size) await this.load([...pages])
       for (const name of this.changed.keys()) if (!this.rows.has(name) && this.reads < 2) this.changed.delete(name)
-      await this.reread([...this.changed.keys()].slice(0, FEW))
+      await this.reread(known().slice(0, FEW))
     })
     this.busy = false
     const now = Date.now()
@@ -247,7 +248,7 @@ export class Dir {
   async load(pages) {
     const { size } = this
     const got = (await Promise.all(pages.map((k) => this.read({ limit: size, offset: k * size }, k)))).flat()
-      .filter((g) => size === this.size && g.zxid >= (this.pages.get(g.k)?.zxid ?? -1))
+    if (size !== this.size) return
     let moved = false
     for (const g of got) {
       const old = this.pages.get(g.k)?.rows

@@ -137,7 +137,6 @@ export class Live {
     this.unanswered = 0
     if (m.lost) return this.send()
     if (m.link) {
-      if (m.link !== this.link) this.doubt = false
       this.link = m.link
       this.opened ||= m.link === "open"
       const { leader } = this.state // newer than what the hub knows

@@ -2,9 +2,9 @@
 
 import { base, parent } from "./path.js"
 import { Dir, PAGE, SORT_MAX } from "./directory.js"
-import { REPLAY } from "./worker.js"
 
 const PAGES = 60 // of all directories; those not seen for longest go
+const FRESH = 1000 // zxids; what a row missed in more it does not learn from the stream, but is read again
 const SORTED_MAX = 12000 // rows of all directories that are not sorted by name
 const LOADS = 4 // pages that are asked for at once; what is drawn then is asked for when it is drawn again
 
@@ -75,7 +75,7 @@ export class Store {
       const d = this.dirs.get(parent(path))
       const row = d?.rows.get(base(path))
       if (!d || !row || this.shown.has(path)) continue
-      if (row.zxid >= zxid - REPLAY) since = Math.min(since, row.zxid)
+      if (row.zxid >= zxid - FRESH) since = Math.min(since, row.zxid)
       else d.doubt(row.name, zxid)
     }
     this.shown = new Set(paths)

@@ -133,7 +133,7 @@ export class Stream {
       this.since = undefined
       this.failures = 0
     }
-    if (c === this.now) this.zxid = data.zxid // before the open there may be a reset, to where the open is
+    this.zxid = data.zxid
     this.told(m.cut ? "reset" : m.name, data)
     if (opens) this.link("open")
   }

@@ -7,7 +7,7 @@ const PATHS = 512 // in a stream,
 const BYTES = 24 << 10 // of its URL; what is more is not followed
 const TABS = 64
 const SILENCE = 180000 // ms after which a tab is taken for gone; one that was asleep is asked to come back
-export const REPLAY = 1000 // zxids that are told again; who lacks more reads again
+const REPLAY = 20000 // zxids that are told again; who lacks more reads again
 
 /** Hub joins what the tabs wish, and tells each of them all of it. To it: {wish: {paths, recursive, since}}, {ping}, {kick}, {bye}.
  * From it: {name, data} of the server; {link, zxid, leader, partial}; {lost} asks for the wish again. */

@@ -223,6 +223,32 @@ test("tabs share one stream; who leaves takes its wishes along, and the last end
   assert.equal(hub.tabs.size, 0)
 })
 
+test("a tab that knows less than the others is told what it lacks, also while the stream is on its way", async (t) => {
+  const { server, tabs: [a, b, c] } = story(t, 3)
+  for (const { api } of [a, b, c]) api.saw(25)
+  a.live.want("x", { paths: ["/a"], since: 20 })
+  await server.advance(200)
+  b.live.want("x", { paths: ["/a"], since: 10 })
+  await server.advance(700)
+  assert.match(server.urls.at(-1), /since=10$/)
+  server.last.open(10)
+  server.last.message(15, changed("/a"))
+  server.last.message(25, changed("/a"))
+  await settle()
+  c.live.want("x", { paths: ["/a"], since: 12 })
+  await server.advance(700)
+  assert.match(server.urls.at(-1), /since=12$/)
+  server.last.open(12)
+  server.last.message(15, changed("/a"))
+  server.last.message(25, changed("/a"))
+  await settle()
+  assert.deepEqual([a.told, b.told, c.told], [["15 /a", "25 /a"], ["15 /a", "25 /a"], ["15 /a", "25 /a"]])
+  const n = server.urls.length
+  c.live.want("x", { paths: ["/a"], since: 25 })
+  await server.advance(700)
+  assert.equal(server.urls.length, n, "it lacks nothing")
+})
+
 test("a tab that was silent for long is forgotten, and comes back when it wakes", async (t) => {
   const { server, tabs: [a, b], hub } = story(t, 2)
   a.live.want("x", { paths: ["/a"] })
@@ -252,12 +278,12 @@ test("who was away for too long is told to read again, and nobody else", async (
   a.live.want("x", { paths: ["/a"] })
   await server.advance(200)
   server.last.open(0)
-  server.last.message(5000, changed("/a"))
+  server.last.message(50000, changed("/a"))
   await settle()
   b.live.want("x", { paths: ["/b"], since: 100 })
   await server.advance(700)
-  assert.deepEqual([a.told, b.told], [["5000 /a"], ["reset 5000 away"]])
-  assert.match(server.urls.at(-1), /since=5000$/)
+  assert.deepEqual([a.told, b.told], [["50000 /a"], ["reset 50000 away"]])
+  assert.match(server.urls.at(-1), /since=50000$/)
 })
 
 test("what is open beyond what a stream takes is said to be followed in part", async (t) => {

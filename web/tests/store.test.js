@@ -11,7 +11,7 @@ class Tree {
     this.dirs = new Map([["/", this.znode("/")]])
     this.asked = []
     this.failing = false
-    this.held = null
+    this.held = () => undefined
   }
   znode(path) {
     return { path, kids: new Map(), stat: { version: 0, cversion: 0, aversion: 0, czxid: this.zxid, mzxid: this.zxid, pzxid: this.zxid, ctime: 0, mtime: 0,
@@ -56,7 +56,7 @@ class Tree {
     this.asked.push(decodeURIComponent(url.pathname.replace("/v1/children", "") || "/") + url.search)
     if (this.failing) throw new Error("down")
     const response = this.children(decodeURIComponent(url.pathname.replace("/v1/children", "")), url.searchParams)
-    await this.held // what was read, is, but its answer may take its time
+    await this.held(url) // what was read, is, but its answer may take its time
     return response
   }
   children(path, query) {
@@ -115,6 +115,16 @@ function story(t, n = 0) {
   t.after(() => store.close("/d"))
   return { clock, tree, live, store, told, names, pass: (ms = 1000) => clock.advance(ms) }
 }
+/** hold lets answers wait that are asked for from now on; go lets them go. @param {Tree} tree */
+function hold(tree, which = () => true) {
+  let go = () => {}
+  const held = new Promise((done) => { go = () => done(undefined) })
+  tree.held = (url) => (which(url) ? held : undefined)
+  return () => {
+    tree.held = () => undefined
+    go()
+  }
+}
 const name = (i) => `n${String(i).padStart(5, "0")}`
 
 test("a directory opens with its first page, and further pages come when they are drawn", async (t) => {
@@ -156,6 +166,20 @@ test("the place of a row that is not here is asked for", async (t) => {
   await pass()
   assert.equal(d.indexOf(name(333)), 333)
   assert.equal(d.indexOf("not there"), -1)
+})
+
+test("the place of a row that is not here moves with the others", async (t) => {
+  const { tree, live, store, pass } = story(t, 450)
+  store.open("/d")
+  await pass()
+  const d = store.directory("/d")
+  d.indexOf(name(333))
+  await pass()
+  live.tell(tree.create("/d/a"))
+  await pass()
+  assert.equal(d.indexOf(name(333)), -1)
+  await pass()
+  assert.equal(d.indexOf(name(333)), 334)
 })
 
 test("one changed row is read again alone, keeps its place and flashes", async (t) => {
@@ -232,14 +256,12 @@ test("who comes and goes moves the others, which keep their rows", async (t) => 
 
 test("an event that overtakes a read makes it be read again", async (t) => {
   const { tree, live, store, pass } = story(t, 5)
-  let go = () => {}
-  tree.held = new Promise((done) => { go = () => done(undefined) })
+  const go = hold(tree)
   store.open("/d")
   await pass(50)
   assert.equal(tree.asked.length, 1) // read, but the answer is on its way
   live.tell(tree.set("/d/n00001"))
   live.tell(tree.create("/d/n00001x"))
-  tree.held = null
   go()
   await settle()
   assert.equal(store.directory("/d").rowAt(2).name, "n00002")
@@ -247,6 +269,112 @@ test("an event that overtakes a read makes it be read again", async (t) => {
   await pass()
   const d = store.directory("/d")
   assert.deepEqual([d.count, d.rowAt(1).stat.version, d.rowAt(2).name], [6, 1, "n00001x"])
+})
+
+test("an event about a row that is on its way is not lost, whatever else is read meanwhile", async (t) => {
+  const { tree, live, store, pass } = story(t, 450)
+  store.open("/d")
+  await pass()
+  const d = store.directory("/d")
+  store.visible(["/d/n00001"])
+  const go = hold(tree, (url) => url.search.includes("offset=400"))
+  d.rowAt(420)
+  await pass(50)
+  live.tell(tree.set("/d/n00420"))
+  live.tell(tree.set("/d/n00001"))
+  await pass()
+  assert.equal(d.rowAt(1).stat.version, 1)
+  go()
+  await pass()
+  assert.equal(d.rowAt(420).stat.version, 1)
+})
+
+test("a page that knows of more children makes the others be read again", async (t) => {
+  const { tree, store, pass } = story(t, 450)
+  store.open("/d")
+  await pass()
+  const d = store.directory("/d")
+  store.visible(["/d/n00000"])
+  tree.create("/d/n00000x") // its event is late
+  d.rowAt(449)
+  await pass()
+  assert.deepEqual([d.count, d.rowAt(1).name, d.rowAt(450).name], [451, "n00000x", name(449)])
+})
+
+test("an answer that was overtaken by a newer one brings nothing back", async (t) => {
+  const { tree, live, store, pass } = story(t, 450)
+  store.open("/d")
+  await pass()
+  const d = store.directory("/d")
+  d.rowAt(420)
+  await pass()
+  store.visible(["/d/n00001", "/d/n00420"])
+  for (let i = 0; i < 9; i++) live.tell(tree.set(`/d/n0000${i}`)) // so many that the page is read
+  const go = hold(tree, (url) => url.search.includes("offset=0"))
+  await pass(50)
+  tree.set("/d/n00001", 7)
+  live.tell(tree.create("/d/zz"))
+  d.rowAt(300)
+  await pass(50)
+  assert.equal(d.count, 451)
+  go()
+  await settle()
+  assert.equal(d.count, 451)
+  await pass()
+  assert.equal(d.rowAt(1).stat.data_length, 7)
+})
+
+test("a row is never older than it was", async (t) => {
+  const { tree, live, store, pass } = story(t, 5)
+  store.open("/d")
+  await pass()
+  const d = store.directory("/d")
+  const row = d.rowAt(1)
+  const go = hold(tree)
+  live.tell(tree.set("/d/n00001", 1))
+  await pass(400)
+  const late = d.load([0])
+  await settle()
+  tree.held = () => undefined
+  tree.set("/d/n00001", 2)
+  await d.reread(["n00001"])
+  assert.equal(row.stat.data_length, 2)
+  go()
+  await late
+  assert.deepEqual([row.stat.data_length, row.zxid], [2, 8])
+})
+
+test("a directory that is made again while it is read is read again", async (t) => {
+  const { tree, live, store, pass } = story(t, 0)
+  const go = hold(tree)
+  store.open("/d")
+  await pass(50)
+  live.tell(tree.remove("/d"))
+  const made = tree.create("/d")
+  tree.create("/d/new")
+  live.tell(made)
+  go()
+  await pass()
+  assert.deepEqual([store.directory("/d").status, store.directory("/d").count], ["ready", 1])
+})
+
+test("who closes a directory hears no more of it", async (t) => {
+  const { tree, store, told, pass } = story(t, 0)
+  const go = hold(tree)
+  store.open("/d")
+  await pass(50)
+  store.close("/d")
+  tree.dirs.get("/").kids.clear()
+  go()
+  store.open("/d")
+  store.close("/d")
+  const again = hold(tree)
+  store.open("/d")
+  await pass(50)
+  store.close("/d")
+  again()
+  await pass()
+  assert.deepEqual(told, [])
 })
 
 test("a row that changed before it was seen is followed from when it was read, or read again", async (t) => {
@@ -339,13 +467,11 @@ test("after a reset all that is seen is read again; then the page is told that i
 
 test("an answer from before a reset does not count", async (t) => {
   const { tree, live, store, pass } = story(t, 5)
-  let go = () => {}
-  tree.held = new Promise((done) => { go = () => done(undefined) })
+  const go = hold(tree)
   store.open("/d")
   await pass(50)
   tree.set("/d/n00001")
   live.reset(tree.zxid)
-  tree.held = null
   go()
   await settle()
   assert.equal(live.resets, 0)

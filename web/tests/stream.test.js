@@ -90,6 +90,33 @@ test("it comes back later each time it fails, but within five seconds or so", as
   assert.ok(links.every((l) => l === "retry"))
 })
 
+test("once it was open it comes back fast again, and waits for one request at a time", async (t) => {
+  const { server, s } = story(t)
+  s.follow(["/"], false, 0)
+  await settle()
+  for (let i = 0; i < 6; i++) {
+    server.last.fail()
+    await server.advance(7000)
+  }
+  server.last.open(0)
+  await settle()
+  server.last.fail()
+  const n = server.urls.length
+  await server.advance(400)
+  assert.equal(server.urls.length, n + 1)
+  server.last.open(0)
+  await settle()
+  const first = server.last
+  s.follow(["/a"], false, 0)
+  await settle()
+  first.fail()
+  await server.advance(10_000)
+  assert.equal(server.urls.length, n + 2)
+  server.last.open(0)
+  await settle()
+  assert.equal(server.last.ended, false)
+})
+
 test("an end that the server means is followed by the pause it asks for", async (t) => {
   const { server, s } = story(t)
   s.follow(["/"], false, 0)
