@@ -109,7 +109,32 @@ func (p *Page) Paste(text string) {
 // Type types text where the focus is, key by key.
 func (p *Page) Type(text string) {
 	p.t.Helper()
-	p.step("typing "+text, chromedp.KeyEvent(text))
+	for _, r := range text {
+		p.key(r, kb.ModifierNone)
+	}
+}
+
+// key presses a key and lets it go. Unlike chromedp's own events, the text comes with the key going down: a page that takes
+// the key for itself keeps it from being typed.
+func (p *Page) key(r rune, held kb.Modifier) {
+	p.t.Helper()
+	events := kb.Encode(r)
+	var down *input.DispatchKeyEventParams
+	for _, e := range events {
+		e.Modifiers |= int64(held)
+		switch e.Type {
+		case input.DispatchKeyEventTypeChar:
+			if held&^kb.ModifierShift == 0 {
+				down.Text, down.UnmodifiedText = e.Text, e.UnmodifiedText
+			}
+			continue
+		case input.DispatchKeyEventTypeKeyUp:
+			do(p, input.DispatchKeyEvent, *down)
+			do(p, input.DispatchKeyEvent, *e)
+		default:
+			down = e
+		}
+	}
 }
 
 // Choose chooses an option of a select element by what can be read on it.
@@ -165,7 +190,7 @@ var (
 func (p *Page) Press(chords ...string) {
 	p.t.Helper()
 	for _, chord := range chords {
-		var held []kb.Modifier
+		held := kb.ModifierNone
 		key := chord
 		for {
 			name, rest, more := strings.Cut(key, "+")
@@ -176,13 +201,13 @@ func (p *Page) Press(chords ...string) {
 			if !ok {
 				p.t.Fatalf("%s: no such modifier as %s", chord, name)
 			}
-			held, key = append(held, m), rest
+			held, key = held|m, rest
 		}
 		if named, ok := keys[key]; ok {
 			key = named
 		} else if len([]rune(key)) != 1 {
 			p.t.Fatalf("%s: no such key as %s", chord, key)
 		}
-		p.step("pressing "+chord, chromedp.KeyEvent(key, chromedp.KeyModifiers(held...)))
+		p.key([]rune(key)[0], held)
 	}
 }
