@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 	"syscall"
 	"testing"
@@ -199,4 +200,67 @@ func TestManyChanges(t *testing.T) {
 	p.See("round 983")
 	p.Gone("treeitem", "c000015")
 	p.Find("treeitem", "busy 499 children")
+}
+
+// Another cluster stands at the address: what was seen is no more, and the page does not hold on to it.
+func TestAnotherClusterAtTheSameAddress(t *testing.T) {
+	m := serve(t, nil)
+	for i := range 20 {
+		put(t, m, fmt.Sprintf("/old%02d", i), "of the first")
+	}
+	p := chromium.Open(t, m.URL+"/ui/#/tree/old03", Options{})
+	p.See("of the first", "Live · zxid 20")
+	m.Kill()
+	if err := os.RemoveAll(m.Dir); err != nil {
+		t.Fatal(err)
+	}
+	m.Start().Ready()
+	put(t, m, "/new", "of the second")
+	p.Find("treeitem", "new")
+	p.Gone("treeitem", "old00")
+	p.See("What follows is past", "Live · zxid 1")
+	p.Click("treeitem", "new")
+	p.See("of the second")
+}
+
+// The page is left with changes unsaved, or a reload is asked for: the browser asks first.
+func TestAReloadIsGuarded(t *testing.T) {
+	m := serve(t, nil)
+	put(t, m, "/config", "old")
+	p := chromium.Open(t, m.URL+"/ui/#/tree/config", Options{})
+	p.Click("button", "Edit")
+	p.Fill("Data of /config", "new")
+	p.Answer(false)
+	Eval[bool](p, "setTimeout(() => location.reload()), true")
+	p.Asked(1)
+	p.Value("Data of /config", "new")
+	p.Answer(true)
+	Eval[bool](p, "setTimeout(() => location.reload()), true")
+	p.Asked(2)
+	p.Find("button", "Edit")
+	p.See("old")
+}
+
+// A session of the page holds ephemeral znodes while the page is open, and can be looked at and closed.
+func TestThePagesOwnSession(t *testing.T) {
+	m := serve(t, nil)
+	put(t, m, "/app", "")
+	p := chromium.Open(t, m.URL+"/ui/#/tree/app?open=/app", Options{})
+	p.Click("button", "Create below")
+	d := p.Within("dialog", "Create a znode")
+	d.Fill("Name", "me")
+	d.Choose("Kind", "ephemeral")
+	d.Click("button", "Create")
+	p.Find("treeitem", "me ephemeral")
+	p.Click("button", "Session s")
+	p.AxeInBoth("the page's own session")
+	p.Within("dialog", "Session s").Click("link", "What it holds")
+	p.See("1 ephemeral znode", "/app/me")
+	p.Click("button", "Session s")
+	p.Within("dialog", "Session s").Click("button", "Close the session")
+	p.Gone("dialog", "Session s")
+	p.Gone("button", "Session s")
+	p.Click("link", "Tree")
+	p.Find("treeitem", "app")
+	p.Gone("treeitem", "me")
 }

@@ -1,8 +1,9 @@
-// Screenshots takes a picture of each view of the page, light and dark, from a cluster with sample content:
+// Screenshots takes a picture of each view of the page, light and dark, from a cluster with content as people have it:
 //
-//	go run ./tests/ui/screenshots [folder]
+//	go run ./tests/ui/screenshots [folder [name ...]]
 //
-// The folder is .cache/screenshots if none is named. A page that is not as a view should be ends it with a message.
+// The folder is .cache/screenshots if none is named; names, such as tree or tree-light, choose some of the pictures. A page that
+// is not as a view should be ends it with a message.
 package main
 
 import (
@@ -11,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"testing"
 
 	"holt/tests/harness"
 	"holt/tests/ui"
@@ -19,11 +19,12 @@ import (
 
 func main() {
 	folder := ".cache/screenshots"
+	var names []string
 	if len(os.Args) > 1 {
-		folder = os.Args[1]
+		folder, names = os.Args[1], os.Args[2:]
 	}
 	s := &stage{}
-	err := s.play(func() { take(s, folder) })
+	err := s.play(func() { take(s, folder, names) })
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -34,12 +35,22 @@ func main() {
 type shot struct {
 	name  string
 	place string // behind /ui/
-	act   func(*ui.Page)
+	act   func(*set, *ui.Page)
 	size  ui.Size
+	from  int  // the member that is asked
 	empty bool // of a tree with nothing in it
+	slow  bool // it takes time to look right: opened before all others, taken after them
 }
 
-func take(s *stage, folder string) {
+// set is what is in the pictures.
+type set struct {
+	*stage
+	cluster *harness.Cluster
+	bare    *harness.Member
+	scenery *scenery
+}
+
+func take(s *stage, folder string, names []string) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		s.Fatal(err)
 	}
@@ -54,76 +65,51 @@ func take(s *stage, folder string) {
 	}
 	s.Cleanup(chromium.Close)
 
-	c := bin.NewCluster(s, 3, nil).Start()
-	bare := bin.NewMember(s, "first").Start().Ready()
-	if err := ui.Sample(context.Background(), c.Client(0)); err != nil {
+	it := &set{stage: s, cluster: bin.NewCluster(s, 3, nil), bare: bin.NewMember(s, "first").Start().Ready()}
+	it.cluster.Members[2].Env["HOLT_UI_BANNER"] = "red:Production, Frankfurt"
+	it.cluster.Start()
+	ctx, cancel := context.WithCancel(context.Background())
+	if it.scenery, err = build(ctx, it.cluster.Client(0)); err != nil {
 		s.Fatal(err)
 	}
-	for _, shot := range shots() {
-		for _, dark := range []bool{false, true} {
-			at := c.Members[0].URL
-			if shot.empty {
-				at = bare.URL
-			}
-			p := chromium.Open(s, at+"/ui/"+shot.place, ui.Options{Dark: dark, Size: shot.size})
-			if shot.act != nil {
-				shot.act(p)
-			}
-			file := filepath.Join(folder, shot.name+map[bool]string{true: "-dark", false: "-light"}[dark]+".png")
-			p.Picture(file)
-			fmt.Println(file)
-		}
-	}
-}
-
-// stage is what a test is to the harness, where there is none: a failure ends it.
-type stage struct {
-	testing.TB
-	ends []func()
-	err  error
-}
-
-// fallen is thrown by a failure and caught by play.
-type fallen struct{}
-
-func (s *stage) play(f func()) (err error) {
-	defer func() {
-		if r := recover(); r != nil && r != (fallen{}) {
-			panic(r)
-		}
-		for _, end := range slices.Backward(s.ends) {
-			end()
-		}
-		err = s.err
+	worked := make(chan struct{})
+	go func() {
+		defer close(worked)
+		it.scenery.work(ctx)
 	}()
-	f()
-	return s.err
-}
+	s.Cleanup(func() { cancel(); <-worked })
 
-func (s *stage) Helper()          {}
-func (s *stage) Cleanup(f func()) { s.ends = append(s.ends, f) }
-func (s *stage) Failed() bool     { return s.err != nil }
-func (s *stage) Log(a ...any)     { fmt.Fprintln(os.Stderr, a...) }
-func (s *stage) Error(a ...any)   { s.fail(fmt.Sprint(a...)) }
-func (s *stage) Fatal(a ...any)   { s.fail(fmt.Sprint(a...)); panic(fallen{}) }
-
-func (s *stage) Logf(f string, a ...any)   { fmt.Fprintf(os.Stderr, f+"\n", a...) }
-func (s *stage) Errorf(f string, a ...any) { s.fail(fmt.Sprintf(f, a...)) }
-func (s *stage) Fatalf(f string, a ...any) { s.fail(fmt.Sprintf(f, a...)); panic(fallen{}) }
-
-func (s *stage) fail(what string) {
-	if s.err == nil {
-		s.err = fmt.Errorf("%s", what)
-	} else {
-		s.Log(what)
+	var last []func()
+	for _, shot := range shots() {
+		for _, scheme := range []string{"light", "dark"} {
+			name := shot.name + "-" + scheme
+			if len(names) > 0 && !slices.Contains(names, shot.name) && !slices.Contains(names, name) {
+				continue
+			}
+			at := it.cluster.Members[shot.from].URL
+			if shot.empty {
+				at = it.bare.URL
+			}
+			p := chromium.Open(s, at+"/ui/"+shot.place, ui.Options{Dark: scheme == "dark", Size: shot.size})
+			file := filepath.Join(folder, name+".png")
+			picture := func() {
+				if shot.act != nil {
+					shot.act(it, p)
+				}
+				p.Picture(file)
+				if err := shrink(file); err != nil {
+					s.Fatal(err)
+				}
+				fmt.Println(file)
+			}
+			if shot.slow {
+				last = append(last, picture)
+			} else {
+				picture()
+			}
+		}
 	}
-}
-
-func (s *stage) TempDir() string {
-	dir, err := os.MkdirTemp("", "holt-screenshots-")
-	if err != nil {
-		s.Fatal(err)
+	for _, picture := range last {
+		picture()
 	}
-	s.Cleanup(func() { _ = os.RemoveAll(dir) }) // a folder of the system's temporary ones
-	return dir
 }
