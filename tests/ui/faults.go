@@ -94,6 +94,24 @@ func told(args []*runtime.RemoteObject) string {
 	return strings.Join(words, " ")
 }
 
+// askWorkers hears what the shared workers of the page have said so far: a browser keeps it for who asks.
+func (b *tab) askWorkers() {
+	ctx, cancel := context.WithTimeout(b.ctx, Patience)
+	defer cancel()
+	targets, err := chromedp.Targets(ctx)
+	if err != nil {
+		return // there is no page any more
+	}
+	for _, target := range targets {
+		if target.Type != "shared_worker" || target.BrowserContextID != chromedp.FromContext(b.ctx).BrowserContextID {
+			continue
+		}
+		worker, leave := chromedp.NewContext(ctx, chromedp.WithTargetID(target.TargetID), chromedp.WithListener(b.faults.hear), chromedp.WithDetachOnCancel())
+		_, _ = chromedp.Run(worker, chromedp.Evaluate[bool]("true")) // it may have ended; all it said is heard before the answer
+		leave()
+	}
+}
+
 // dialogs answers the browser's own dialogs, which stop the page until they are answered.
 type dialogs struct {
 	faults *faults

@@ -73,6 +73,7 @@ func open(t testing.TB, parent context.Context, url string, o Options, more ...c
 	b.ctx = ctx
 	answered := make(chan struct{})
 	t.Cleanup(func() {
+		b.askWorkers()
 		leave()
 		<-answered
 		b.faults.report(t)

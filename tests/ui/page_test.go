@@ -12,6 +12,11 @@ import (
 func show(t *testing.T, body string) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/worker.js" {
+			w.Header().Set("Content-Type", "text/javascript")
+			fmt.Fprint(w, `onconnect = e => { e.ports[0].postMessage("up"); throw new Error("in the worker") }`)
+			return
+		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", "script-src 'self' 'nonce-a'; connect-src 'self'; require-trusted-types-for 'script'")
 		fmt.Fprintf(w, `<!doctype html><html lang="en"><title>t</title><link rel="icon" href="data:,"><main><h1>A page</h1>%s</main>`, body)
@@ -48,6 +53,7 @@ func TestFaultsOfAPageFailItsTest(t *testing.T) {
 		{"a rejection", `Promise.reject(new Error("refused"))`, "Error: refused"},
 		{"a violation", `fetch("http://127.0.0.1:1/").catch(() => 0)`, "policy violation: connect-src by http://127.0.0.1:1/"},
 		{"an untrusted type", `try { document.body.innerHTML = "x" } catch {}`, "policy violation: require-trusted-types-for"},
+		{"a worker", `new SharedWorker(trustedTypes.createPolicy("w", {createScriptURL: s => s}).createScriptURL("/worker.js")).port.onmessage = e => say("done"); let say = w => setTimeout(() => document.querySelector("p").textContent = w, 50)`, "Error: in the worker"},
 		{"a dialog", `setTimeout(() => alert("hello"))`, "a dialog that nobody expected: alert hello"},
 		{"nothing", ``, ""},
 		{"a refusal", `fetch("/", {method: "PUT"})`, ""},

@@ -82,7 +82,7 @@ func conflicts(it *set, p *ui.Page) {
 	live(it, p)
 	it.put(config, checkout)
 	p.Click("button", "Edit")
-	p.Fill("Data of "+config, version(`"2s"`, `"5s"`, `5000`, `7500`))
+	p.Fill("Data of "+config, version(`"EUR"`, `"CHF"`, `5000`, `7500`))
 	it.put(config, version(`3,`, `4,`, `5000`, `10000`))
 	p.Click("button", "Compare")
 	p.Within("dialog", "Changed by somebody else").See("1 conflict", "Changed by you", "Changed by them")
