@@ -51,11 +51,13 @@ export class Api {
       if (ask.signal?.aborted) throw new Problem({ code: "cancelled" })
       throw this.failed(new Problem({ code: "unreachable" }))
     }
+    if (url.includes("/v1/") && !r.headers.has("Holt-Zxid")) throw this.failed(foreign(r, method))
     this.saw(Number(r.headers.get("Holt-Zxid") || 0))
     if (r.status >= 400) throw this.failed(await problemOf(r, method))
     this.heard(null)
     return {
-      status: r.status, headers: r.headers, zxid: Number(r.headers.get("Holt-Zxid") || 0), etag: r.headers.get("ETag") || "",
+      // A proxy that packs answers makes tags weak, which a write cannot be bound to.
+      status: r.status, headers: r.headers, zxid: Number(r.headers.get("Holt-Zxid") || 0), etag: (r.headers.get("ETag") || "").replace("W/", ""),
       json: () => whole(r.json()), text: () => whole(r.text()), bytes: async () => new Uint8Array(await whole(r.arrayBuffer())),
     }
   }
@@ -72,7 +74,7 @@ export class Api {
   }
 
   /** write sends a change under a key of its own, again and again while its outcome is not known, for WRITE_TIME: the
-   * server does it once.
+   * server does it once. It is known when the answer is here whole.
    * @param {string} method @param {string} url @param {Ask} [ask] */
   async write(method, url, ask = {}) {
     const key = freshKey()
@@ -80,11 +82,13 @@ export class Api {
     let unknown = false // whether an attempt may have been carried out
     for (;;) {
       try {
-        return await this.ask(method, url, { ...ask, headers: { ...ask.headers, "Idempotency-Key": key } })
+        const answer = await this.ask(method, url, { ...ask, headers: { ...ask.headers, "Idempotency-Key": key } })
+        const text = await answer.text()
+        return { ...answer, text: async () => text, json: async () => JSON.parse(text) }
       } catch (err) {
         if (!(err instanceof Problem)) throw err
         const again = ["outcome_unknown", "no_leader", "behind", "throttled", "shutting_down", "unreachable"].includes(err.code)
-        unknown ||= err.code === "outcome_unknown" || err.code === "unreachable"
+        unknown ||= ["outcome_unknown", "unreachable", "cancelled"].includes(err.code)
         if (again && Date.now() + PAUSE < until && !ask.signal?.aborted) {
           await new Promise((wake) => setTimeout(wake, PAUSE * (0.5 + Math.random())))
           continue
@@ -101,22 +105,22 @@ async function whole(body) {
   try {
     return await body
   } catch {
-    throw new Problem({ code: "unreachable", detail: "the answer broke off" })
+    throw new Problem({ code: "unreachable", detail: "Its answer broke off." })
   }
+}
+
+/** foreign is an answer of something else than holt, as a proxy between: nothing is known from it, but that it refused.
+ * @param {Response} r @param {string} method */
+function foreign({ status }, method) {
+  const code = method === "GET" || method === "HEAD" ? "unreachable" : status >= 400 && status < 500 ? "not_holt" : "outcome_unknown"
+  return new Problem({ code, detail: `Something else answered, with status ${status}.` })
 }
 
 /** problemOf reads a refusal. @param {Response} r @param {string} method */
 async function problemOf(r, method) {
-  let told = null
-  try {
-    if (r.headers.get("Content-Type")?.startsWith("application/problem+json")) told = await r.json()
-  } catch {
-    // Said below.
-  }
-  if (told) return new Problem(told)
-  // Not holt itself: a proxy between, or an answer without a body, as to HEAD.
-  const code = r.status === 404 ? "no_node" : r.status >= 500 && method !== "GET" ? "outcome_unknown" : r.status >= 500 ? "unreachable" : "internal"
-  return new Problem({ code, status: r.status, detail: method === "HEAD" ? "" : `an answer of status ${r.status}` })
+  const { status } = r
+  const code = status === 404 ? "no_node" : status < 500 ? "internal" : method === "GET" ? "unreachable" : "outcome_unknown"
+  return new Problem({ code, status, ...(await r.json().catch(() => null)) }) // to HEAD there is no body
 }
 
 /** freshKey is a key for a write: 128 bits of chance. */

@@ -1,9 +1,11 @@
 // The command line that does the same.
 
+import { visible } from "./path.js"
+
 /** quote makes an argument for a POSIX shell; what one cannot see is written as $'…' of bash and zsh. @param {string} s */
 export function quote(s) {
   if (/^[\w./:=@%+,-]+$/.test(s)) return s
-  if (!/[\0-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/.test(s)) return `'${s.replaceAll("'", `'\\''`)}'`
+  if (visible(s) === s) return `'${s.replaceAll("'", `'\\''`)}'`
   let out = ""
   for (const b of new TextEncoder().encode(s)) {
     const c = String.fromCharCode(b)

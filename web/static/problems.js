@@ -46,6 +46,7 @@ const words = /** @type {Record<string, [string, string]>} */ ({
   quota_exceeded: ["A quota is used up.", "Delete something first."],
   disk_full: ["The disk of the cluster is full; only deletes are taken.", "Delete something, or make room."],
   unreachable: ["The server does not answer.", "Is it up, and the network? The page tries again by itself."],
+  not_holt: ["Something between this page and the server refused that.", "See what it is: a proxy, or a page to sign in."],
   cancelled: ["That was stopped.", ""],
 })
 
@@ -60,7 +61,7 @@ export function asProblem(err) {
 export function sentence(err) {
   const p = asProblem(err)
   const [what, todo] = words[p.code] || ["", ""]
-  const detail = p.detail && p.detail !== what ? ` The server says: ${p.detail.replace(/\.?$/, ".")}` : ""
+  const detail = p.detail && p.detail !== what ? ` ${p.status ? "The server says: " : ""}${p.detail.replace(/\.?$/, ".")}` : ""
   return visible(what ? `${what}${p.code === "internal" ? "" : detail} ${todo}` : p.detail || "Something went wrong.").trim()
 }
 

@@ -5,6 +5,11 @@ export async function settle() {
   for (let i = 0; i < 20; i++) await new Promise((done) => setImmediate(done))
 }
 
+/** cluster is an answer to /v1/cluster. @param {string} leader */
+export function cluster(leader) {
+  return Response.json({ leader }, { headers: { "Holt-Zxid": "0" } })
+}
+
 /** One request for a stream. */
 class Connection {
   /** @param {AbortSignal} signal */
@@ -41,7 +46,7 @@ export class Streams {
     this.status = 200
     this.last = null
     /** @type {(url: URL) => Response | Promise<Response>} */
-    this.answer = () => Response.json({ leader: "n1" })
+    this.answer = () => Response.json({ leader: "n1" }, { headers: { "Holt-Zxid": "0" } })
     t.mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: 1e12 })
     t.mock.method(globalThis, "fetch", async (url, { signal }) => {
       if (!url.startsWith("/v1/watch")) return this.answer(new URL(url, "http://x"))

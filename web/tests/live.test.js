@@ -4,7 +4,7 @@ import { Api } from "../static/api.js"
 import { Live } from "../static/live.js"
 import { Hub, union } from "../static/worker.js"
 import { Problem } from "../static/problems.js"
-import { settle, Streams } from "./fake.js"
+import { cluster, settle, Streams } from "./fake.js"
 
 const changed = (path) => ({ type: "NodeDataChanged", path })
 
@@ -165,7 +165,7 @@ test("the page says whether it knows: resuming, offline, no leader, signed out",
   await server.advance(11_500)
   assert.equal(live.state.name, "offline")
   server.status = 200
-  server.answer = () => Response.json({ leader: "" })
+  server.answer = () => Response.json({ leader: "" }, { headers: { "Holt-Zxid": "0" } })
   await server.advance(7_000)
   server.last.open(3)
   await settle()
