@@ -46,7 +46,7 @@ export class Streams {
     this.status = 200
     this.last = null
     /** @type {(url: URL) => Response | Promise<Response>} */
-    this.answer = () => Response.json({ leader: "n1" }, { headers: { "Holt-Zxid": "0" } })
+    this.answer = () => cluster("n1")
     t.mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: 1e12 })
     t.mock.method(globalThis, "fetch", async (url, { signal }) => {
       if (!url.startsWith("/v1/watch")) return this.answer(new URL(url, "http://x"))

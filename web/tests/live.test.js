@@ -165,7 +165,7 @@ test("the page says whether it knows: resuming, offline, no leader, signed out",
   await server.advance(11_500)
   assert.equal(live.state.name, "offline")
   server.status = 200
-  server.answer = () => Response.json({ leader: "" }, { headers: { "Holt-Zxid": "0" } })
+  server.answer = () => cluster("")
   await server.advance(7_000)
   server.last.open(3)
   await settle()
