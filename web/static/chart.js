@@ -20,7 +20,7 @@ export function lines(values, most) {
  * @param {string} title @param {string[]} names of the lines; "" if there is one @param {(n: number) => string} words how a value is written */
 export function chart(title, names, words) {
   const kept = names.map(() => /** @type {(number | null)[]} */ ([]))
-  const said = names.map(() => h("p", { class: "quiet" }))
+  const said = names.map((_, i) => h("p", { class: "quiet" }, !i && "Measuring…"))
   const svg = h("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" })
   return {
     element: h("section", { class: "card chart" }, h("h3", null, title), said, svg),

@@ -28,7 +28,7 @@ function token(text, i) {
 
 /** What is waited for, in words. */
 const wants = /** @type {Record<string, string>} */ ({
-  value: "a value", first: "a value or ]", key: 'a key in "…"', firstKey: 'a key in "…" or }', colon: "a :", after: "a , or the end of what is open", end: "nothing more" })
+  value: "a value", first: "a value or ]", key: 'a key in "…"', firstKey: 'a key in "…" or }', colon: "a colon", after: "a comma, or the end of what is open", end: "nothing more" })
 
 /** jsonProblems are the first error of a JSON text, and the keys that are there twice. @param {string} text */
 export function jsonProblems(text) {
@@ -109,11 +109,11 @@ export function jsonView(text) {
     function toggle() {
       list.hidden = !list.hidden
       button.setAttribute("aria-expanded", String(!list.hidden))
-      folded.textContent = list.hidden ? raw(PREVIEW) : object ? "{ }" : "[ ]"
+      folded.textContent = list.hidden ? raw(PREVIEW) : ""
       if (!list.firstChild) grow(list, object, start + 1, 0)
     }
     if (left > 0 && (ahead -= end - start) > 0) toggle()
-    return h("li", null, button, " ", folded, list)
+    return h("li", null, button, !key && " ", folded, list)
   }
   /** @param {HTMLElement} list @param {boolean} object @param {number} from @param {number} n the index of the first */
   function grow(list, object, from, n) {

@@ -1,6 +1,6 @@
 // Tables of what the server lists a page at a time, and what is in them.
 
-import { h, fill } from "./dom.js"
+import { h, fill, freshId } from "./dom.js"
 import { input, shown } from "./act.js"
 import { mistake } from "./path.js"
 import { link } from "./route.js"
@@ -26,14 +26,14 @@ export const head = (columns) => h("thead", null, h("tr", null, columns.map((c) 
 
 /** askPath is a form for a path. @param {string} label @param {string} name of its button @param {(path: string) => void} go @param {...any} more */
 export function askPath(label, name, go, ...more) {
-  const field = input("", { placeholder: "/", "aria-label": label })
+  const field = input("", { placeholder: "/", id: freshId("path") })
   const wrong = h("p", { class: "trouble", role: "alert" })
   const element = h("form", { class: "row", onsubmit: (/** @type {Event} */ e) => {
     e.preventDefault()
     const bad = field.value && mistake(field.value)
     fill(wrong, bad)
     if (!bad) go(field.value)
-  } }, field, h("button", null, name), more, wrong)
+  } }, h("label", { for: field.id }, label), field, h("button", null, name), more, wrong)
   return { field, element }
 }
 

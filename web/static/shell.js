@@ -29,7 +29,7 @@ export function makeShell(config, settings) {
   const toasts = h("div", { class: "toasts", role: "log", "aria-label": "Messages", "aria-live": "polite" })
   const lines = h("pre", { tabindex: 0, "aria-label": "The same with curl" })
   const copyButton = h("button", { type: "button", class: "small", onclick: () => copy(lines.textContent || "") }, "Copy")
-  const footer = h("details", { class: "curl", open: settings.get("curl") !== "closed", ontoggle: () => settings.set("curl", footer.open ? "" : "closed") },
+  const footer = h("details", { class: "curl", open: settings.get("curl", innerWidth > 720 ? "open" : "") === "open", ontoggle: () => settings.set("curl", footer.open ? "open" : "closed") },
     h("summary", null, "The same with curl"), h("div", null, lines, copyButton))
   const banner = config.banner ? h("aside", { class: `banner ${config.banner_colour}`, "aria-label": "This cluster" }, config.banner) : null
 

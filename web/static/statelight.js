@@ -34,7 +34,8 @@ export function stateLight(app, place) {
     due = 0
     const s = live.state
     const name = live.paused ? "paused" : s.name
-    fill(text, words(s, live.paused, live.waiting))
+    const [first, zxid] = words(s, live.paused, live.waiting).split(" · ")
+    fill(text, first, zxid && h("span", { class: "zx" }, " · ", zxid))
     light.dataset.state = name
     light.title = `Member ${app.config.member}, ${s.leader === "?" ? "leader not known yet" : s.leader ? `leader ${s.leader}` : "no leader"}.` +
       (s.partial ? " More is open than one stream follows: reload what matters, or close something." : "")

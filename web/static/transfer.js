@@ -1,7 +1,7 @@
 // Trees to files, and back, with a look first at what that would do.
 
 import { button, check, curlBox, done, input, mayWrite, must, pathList, shown, wait } from "./act.js"
-import { curl } from "./curl.js"
+import { curl, quote } from "./curl.js"
 import { field, fill, h } from "./dom.js"
 import { openDialog } from "./dialog.js"
 import { base, escape, isBelow, join, mistake } from "./path.js"
@@ -33,7 +33,7 @@ export function exportSelection(app, paths) {
   async function run() {
     let all = new Blob(), znodes = 0
     for (const path of tops) {
-      fill(status, `${many(znodes, "znode")}, ${size(all.size)}, now ${path}`)
+      fill(status, `${many(znodes, "znode")}, ${size(all.size)}, now `, shown(path))
       const { lines } = await readTree(app, path, { bytes: BYTES_LIMIT - all.size, signal: stop.signal })
       all = new Blob([all, ndjson(lines)], { type: "application/x-ndjson" })
       znodes += lines.length
@@ -90,7 +90,7 @@ async function load(app, trees, url, move, tell, signal) {
     return words()
   } catch (err) {
     add(err instanceof Problem && err.told.loaded)
-    throw refusal(`${sentence(err)} Until then: ${words()}Import again to go on: what is as in the file is left alone.`)
+    throw refusal(`${sentence(err)} Known to be loaded: ${words()}Import again to go on: what is as in the file is left alone.`)
   } finally {
     clearInterval(timer)
   }
@@ -121,13 +121,13 @@ export function importDialog(app, path) {
       return fill(view, problemBox(err instanceof Problem ? err : refusal(`The file cannot be read: ${err instanceof Error ? err.message : ""}`)))
     }
     from = common(trees.map((t) => t[0].path))
-    to.value = from === "/" || isBelow(path, from) ? path : isBelow(from, path) ? from : join(path, base(from))
+    to.value = from === "/" ? path : isBelow(path, from) || isBelow(from, path) ? from : join(path, base(from))
     await preview()
   }
   async function preview() {
     if (!trees.length) return
     const mine = ++turn
-    box.say(...trees.flatMap((t) => [...(trees[1] ? [`# of the file only the lines of ${t[0].path}:`] : []),
+    box.say(...trees.flatMap((t) => [...(trees[1] ? [`# of the file only the lines of ${quote(t[0].path)}:`] : []),
       curl("PUT", url(t), { headers: { "Content-Type": "application/x-ndjson" }, file: file.files?.[0].name })]))
     fill(view, wait())
     const rows = mistake(to.value) || await look()

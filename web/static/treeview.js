@@ -4,7 +4,7 @@ import { curl } from "./curl.js"
 import { createDialog, duplicateDialog, exportSelection, importDialog, moveDialog, removeDialog } from "./doing.js"
 import { fill, freshId, h } from "./dom.js"
 import { firstRun } from "./firstrun.js"
-import { remember } from "./palette.js"
+import { openPalette, remember } from "./palette.js"
 import { ancestors, parent, visible } from "./path.js"
 import { link } from "./route.js"
 import { count, many } from "./time.js"
@@ -44,8 +44,11 @@ export function treeView(app, place) {
     sorts.map((value) => h("option", { value }, value[0].toUpperCase() + value.slice(1))))
   const way = button("", () => resort({ ...sort, descending: !sort.descending }))
   const writes = [button("Create", () => createDialog(app, path())), button("Import", () => importDialog(app, path()))]
+  const again = button("↻", () => tree.flat.paths().forEach((p) => store.refresh(p))), goTo = button("Go to…", () => openPalette(app))
+  again.ariaLabel = again.title = "Refresh"
+  goTo.title = "Ctrl+K or ⌘K"
   const left = h("section", { class: "treepane", id: freshId("tree"), "aria-label": "Tree" }, h("h2", { class: "spoken" }, "Tree"),
-    h("div", { class: "bar" }, by, way, writes, button("Refresh", () => tree.flat.paths().forEach((p) => store.refresh(p)))), marks, tree.element, status)
+    h("div", { class: "bar" }, by, way, writes, again, goTo), marks, tree.element, status)
   const back = button("Back to the tree", () => { element.dataset.pane = "tree"; tree.element.focus() })
   const right = h("div", { class: "znodepane" }, h("div", { class: "back" }, back), pane.element)
   const element = h("section", { class: "treeview", "data-pane": place.path === "/" ? "tree" : "znode" }, left, separator(settings, left), right)
@@ -98,11 +101,16 @@ export function treeView(app, place) {
       shell.toast(`${visible(p)} is sorted by name. ${why}`)
     }
   }
+  function leave() {
+    tour?.close()
+    tour = null
+    firstSteps()
+  }
   /** firstSteps teaches on an empty tree. */
   function firstSteps() {
     const d = store.directory("/")
     if (tour === undefined && d?.status === "ready") {
-      tour = d.count || app.readOnly() ? null : firstRun(app, () => { tour?.close(); tour = null; firstSteps() })
+      tour = d.count || app.readOnly() ? null : firstRun(app, leave)
     }
     const now = tour && path() === "/" ? tour.element : pane.element
     if (right.lastChild !== now) right.lastChild?.replaceWith(now)
@@ -143,6 +151,7 @@ export function treeView(app, place) {
     edits = ""
   }
   function locked() {
+    if (app.readOnly() && tour) leave()
     offered()
     update(route.place)
   }
@@ -195,7 +204,7 @@ function separator(settings, pane) {
     bar.ariaValueNow = String(width)
     settings.set("tree_width", String(width))
   }
-  size(Number(settings.get("tree_width")) || 400)
+  size(Number(settings.get("tree_width")) || 440)
   return bar
 }
 

@@ -90,6 +90,8 @@ func build(ctx context.Context, c *client.Client) (*scenery, error) {
 				return nil, fmt.Errorf("%s: %w", path, err)
 			}
 		}
+	}
+	for _, session := range s.sessions { // when nothing changes any more that would let them fire
 		for _, watch := range []struct {
 			path string
 			mode client.WatchMode

@@ -124,7 +124,7 @@ func goes(it *set, p *ui.Page) {
 	live(it, p)
 	p.Press("Control+k")
 	p.Type("/shop/")
-	p.See("services")
+	p.Within("dialog", "Go to a path").See("services")
 }
 
 func session(it *set, p *ui.Page) {
