@@ -23,6 +23,9 @@ const fields = "textbox searchbox combobox spinbutton"
 // maxNamed bounds the names listed where the wanted one is not among them.
 const maxNamed = 40
 
+// handles is the group of the objects that were taken hold of: while they are, nothing of them is thrown away.
+const handles = "handles"
+
 // element is something in the accessibility tree.
 type element struct {
 	role, name string
@@ -70,7 +73,7 @@ func (p *Page) find(q query) (element, error) {
 
 // root is the object of the innermost part.
 func (p *Page) root() (runtime.RemoteObjectID, error) {
-	r, err := try(p, runtime.Evaluate, runtime.EvaluateParams{Expression: "document"})
+	r, err := try(p, runtime.Evaluate, runtime.EvaluateParams{Expression: "document", ObjectGroup: handles})
 	if err != nil {
 		return "", err
 	}
@@ -88,7 +91,7 @@ func (p *Page) root() (runtime.RemoteObjectID, error) {
 }
 
 func (p *Page) object(e element) (runtime.RemoteObjectID, error) {
-	r, err := try(p, dom.ResolveNode, dom.ResolveNodeParams{BackendNodeID: e.id})
+	r, err := try(p, dom.ResolveNode, dom.ResolveNodeParams{BackendNodeID: e.id, ObjectGroup: handles})
 	if err != nil {
 		return "", err
 	}
