@@ -30,7 +30,7 @@ lint:
 # The page's modules: their types, and what in them can be tested without a browser.
 page:
 	tests/npm/node_modules/.bin/tsc -p web
-	node --test $(wildcard web/tests/*.test.js)
+	node --test --test-reporter=spec $(wildcard web/tests/*.test.js)
 
 unit:
 	go test -race -timeout=15m $(PACKAGES)
