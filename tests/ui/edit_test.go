@@ -2,8 +2,12 @@ package ui
 
 import (
 	"context"
+	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"holt/httpapi/client"
 )
@@ -145,6 +149,92 @@ func TestDeletedWhileEdited(t *testing.T) {
 	p.Click("button", "Create it again with this")
 	p.See("Saved: version 0.")
 	if _, _, body := m.Get("/v1/znodes/config"); body != "new" {
+		t.Errorf("it holds %q", body)
+	}
+}
+
+// What was there with a TTL is made again with it, and what is written while that is done is not lost.
+func TestMadeAgainAsItWas(t *testing.T) {
+	m := serve(t, nil)
+	c := m.Client()
+	if _, err := c.CreateAs(t.Context(), "/lease", []byte("old"), client.Making{Mode: client.PersistentWithTTL, TTL: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	b := stand(t, m)
+	p := chromium.Open(t, b.URL+"/ui/#/tree/lease", Options{})
+	p.Click("button", "Edit")
+	p.Fill("Data of /lease", "new")
+	if _, err := c.Delete(t.Context(), "/lease", client.Any()); err != nil {
+		t.Fatal(err)
+	}
+	p.See("It was deleted meanwhile.")
+	come, leave := make(chan struct{}), make(chan struct{})
+	b.do(func(w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+		if writes(r) {
+			close(come)
+			<-leave
+		}
+		return false
+	})
+	p.Click("button", "Create it again with this")
+	<-come
+	p.Fill("Data of /lease", "newer")
+	b.nothing()
+	close(leave)
+	p.See("Saved: version 0.", "lease persistent with ttl TTL 1 h")
+	p.Value("Data of /lease", "newer")
+	p.Press("Control+s")
+	p.Within("dialog", "Save this?").See("Over version 0 and no other", "new", "newer")
+}
+
+// What a text field would change stays as it is stored: line ends, a mark at the beginning, what does not show.
+func TestBytesStayAsTheyAre(t *testing.T) {
+	m := serve(t, nil)
+	for _, c := range []struct{ name, old, typed, want string }{
+		{"windows", "a\r\nb\r\n", "a\nB\n", "a\r\nB\r\n"},
+		{"mark", "\ufeffa\n", "\ufeffb\n", "\ufeffb\n"},
+		{"no end", "a\nb", "a\nc", "a\nc"},
+		{"odd", "a\u2028\u202e\x1b\u00a0b", "a\u2028\u202e\x1b\u00a0c", "a\u2028\u202e\x1b\u00a0c"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			put(t, m, "/bytes", c.old)
+			p := chromium.Open(t, m.URL+"/ui/#/tree/bytes", Options{})
+			p.Click("button", "Edit")
+			p.Find("textbox", "Data of /bytes")
+			p.Press("Control+s")
+			p.See("Nothing was changed.")
+			p.Fill("Data of /bytes", c.typed)
+			p.Press("Control+s")
+			p.Within("dialog", "Save this?").Click("button", "Save")
+			p.See("Saved: version")
+			if _, _, body := m.Get("/v1/znodes/bytes"); body != c.want {
+				t.Errorf("it holds %q, want %q", body, c.want)
+			}
+		})
+	}
+	// Where a text field can only change it, that is said, and nothing happens by itself.
+	put(t, m, "/bytes", "a\r\nb\nc\r")
+	p := chromium.Open(t, m.URL+"/ui/#/tree/bytes", Options{})
+	p.Click("button", "Edit")
+	p.See("Its line ends are mixed; saving makes them alike.")
+	p.Press("Control+s")
+	p.See("Nothing was changed.")
+	put(t, m, "/bytes", "a\x00b")
+	p.See("You had changed nothing: this is the new version.")
+	p.Gone("textbox", "Data of /bytes")
+	// A file that differs in its line ends alone is another text.
+	put(t, m, "/bytes", "a\nb\n")
+	p.Value("Data of /bytes", "a\nb\n")
+	file := filepath.Join(t.TempDir(), "windows.txt")
+	if err := os.WriteFile(file, []byte("a\r\nb\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.Give(".znode input[type=file]", file)
+	p.See("Lines end in CR LF, and stay so.")
+	p.Click("button", "Save…")
+	p.Within("dialog", "Save this?").Click("button", "Save")
+	p.See("Saved: version")
+	if _, _, body := m.Get("/v1/znodes/bytes"); body != "a\r\nb\r\n" {
 		t.Errorf("it holds %q", body)
 	}
 }

@@ -13,7 +13,7 @@ import { diffView } from "./diff.js"
 import { conflictDialog } from "./conflict.js"
 import { opened, pack } from "./gzip.js"
 import { hexLines, hexView } from "./hex.js"
-import { lineEnd, textOf } from "./text.js"
+import { lineEnd } from "./text.js"
 
 // How long after the last key, in ms.
 const CHECK_AFTER = 300
@@ -26,7 +26,10 @@ export class Editor {
     this.app = app
     this.close = close
     this.saved = saved
+    this.path = path
     this.url = app.api.url("/v1/znodes", path)
+    /** The znode as it was read last. @type {Znode | null} */
+    this.was = null
     /** What mine is a change of. @type {Draft & {tag: string, version: number}} */
     this.base = { bytes: new Uint8Array(), packed: false, tag: "", version: 0 }
     /** What is written in place of text. @type {Bytes | null} */
@@ -69,6 +72,7 @@ export class Editor {
   /** rebase goes on with mine as a change of theirs. @param {Reading} now @param {Draft} theirs @param {Draft} mine */
   rebase(now, theirs, mine) {
     this.base = { ...theirs, tag: now.tag, version: now.znode.stat.version }
+    this.was = now.znode
     this.heard = undefined
     this.put(mine)
   }
@@ -100,7 +104,8 @@ export class Editor {
 
   dirty() {
     // The base as it is after a text field, which knows one line end.
-    const base = this.base.text?.replace(/\r\n?/g, "\n").replaceAll("\n", this.eol)
+    const { text = "" } = this.base
+    const base = this.base.text?.replace(/\r\n?/g, "\n").replaceAll("\n", lineEnd(text) || "\n")
     return this.file ? this.file !== this.base.bytes : this.mine().text !== base
   }
 
@@ -185,12 +190,16 @@ export class Editor {
     const mine = this.mine()
     try {
       const body = mine.packed ? await pack(mine.bytes) : mine.bytes
-      const answer = await this.app.api.write("PUT", this.url, { body, headers: again ? { "If-None-Match": "*" } : { "If-Match": this.base.tag } })
+      const { mode = "persistent", ttl_ms = 0 } = (again && this.was) || {}
+      const url = this.app.api.url("/v1/znodes", this.path, again ? { mode: mode.replace(/ephemeral.*|_sequential/, "") || "persistent", ttl: ttl_ms ? `${ttl_ms}ms` : "" } : {})
+      const answer = await this.app.api.write("PUT", url, { body, headers: again ? { "If-None-Match": "*" } : { "If-Match": this.base.tag } })
       const { stat } = await answer.json()
       this.base = { ...mine, tag: answer.etag, version: stat.version }
       if (again) this.heard = undefined
       this.app.shell.toast(`Saved: version ${count(stat.version)}.`, { kind: "good" })
-      if (keeps) this.put(mine)
+      // What was written meanwhile stays.
+      if (this.dirty()) this.title.textContent = `Editing version ${count(stat.version)}.`
+      else if (keeps) this.put(mine)
       else this.close()
       this.saved()
     } catch (err) {
@@ -209,20 +218,27 @@ export class Editor {
   }
 
   /** hear says what was read, unless it is what was saved here. */
-  hear() {
+  async hear() {
     const { heard } = this
     /** @param {string} text @param {string} [label] @param {() => void} [onclick] */
     const say = (text, label, onclick) => fill(this.notice, h("p", { class: "notice" }, text, " ", label && h("button", { type: "button", onclick }, label)))
-    if (heard === null) return say("It was deleted meanwhile.", "Create it again with this", () => this.save(false, true).catch(this.app.shell.problem))
+    if (heard === null) return say(`It was deleted meanwhile.${this.was?.stat.ephemeral_owner ? " It was ephemeral; made again it stays." : ""}`, "Create it again with this", () => this.save(false, true).catch(this.app.shell.problem))
     if (!heard) return
     const { mzxid, version } = heard.znode.stat
-    const same = heard.bytes && !this.file && textOf(heard.bytes) === this.mine().text
     if (heard.tag === this.base.tag) {
       this.heard = undefined
-      fill(this.notice)
-    } else if (same) this.start(heard).then(() => say(`What you wrote is there, as version ${count(version)}.`))
-    else if (this.dirty() || !heard.bytes) say(`Somebody changed it meanwhile, at zxid ${count(mzxid)}: it has version ${count(version)} now.`, "Compare", () => this.conflict())
-    else this.start(heard).then(() => say(`Somebody changed it at zxid ${count(mzxid)}. You had changed nothing: this is the new version.`))
+      return fill(this.notice)
+    }
+    const theirs = heard.bytes && await opened(heard.bytes)
+    if (this.busy || this.heard !== heard) return
+    if (theirs && alike(theirs, this.mine())) {
+      this.rebase(heard, theirs, theirs)
+      say(`What you wrote is there, as version ${count(version)}.`)
+    } else if (this.dirty() || !theirs) say(`Somebody changed it meanwhile, at zxid ${count(mzxid)}: it has version ${count(version)} now.`, "Compare", () => this.conflict())
+    else {
+      this.rebase(heard, theirs, theirs)
+      say(`Somebody changed it at zxid ${count(mzxid)}. You had changed nothing: this is the new version.`)
+    }
   }
 
   /** conflict reads what is there now and asks what to do. */
@@ -236,6 +252,8 @@ export class Editor {
       const now = (this.heard = { znode, bytes: bytesOf(znode), tag: answer.etag, zxid: answer.zxid })
       const theirs = await opened(now.bytes)
       const mine = this.mine()
+      // It was saved, though the answer was lost.
+      if (alike(theirs, mine)) return this.free()
       const whole = [base, mine, theirs].some((d) => d.text === undefined)
       conflictDialog({ base: look(base), mine: look(mine), theirs: look(theirs), whole, take: () => this.rebase(now, theirs, theirs), closed: () => this.free(),
         about: `You began with version ${count(base.version)}. Now there is version ${count(znode.stat.version)}, of zxid ${count(znode.stat.mzxid)}. Nothing of yours is saved yet.`,
@@ -247,6 +265,9 @@ export class Editor {
     }
   }
 }
+
+/** alike says whether two drafts are the same. @param {Draft} a @param {Draft} b */
+const alike = (a, b) => a.text === b.text && (a.text !== undefined || look(a) === look(b))
 
 /** look is a draft as text, bytes in hexadecimal. @param {Draft} d */
 function look(d) {
