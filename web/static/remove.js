@@ -5,7 +5,7 @@ import { curl, quote } from "./curl.js"
 import { field, fill, h } from "./dom.js"
 import { openDialog } from "./dialog.js"
 import { base, isBelow, parent, visible } from "./path.js"
-import { problemBox, sentence } from "./problems.js"
+import { asProblem, problemBox, sentence } from "./problems.js"
 import { amount, refusal, topmost } from "./subtree.js"
 import { count, many, size } from "./time.js"
 import { offerUndo, takeCopy, UNDO_MOST } from "./undo.js"
@@ -34,20 +34,25 @@ function request(app, items) {
   return ["POST", txnUrl(app), { json: { ops: items.map((i) => ({ op: "delete", path: i.path, version: i.stat.version, czxid: i.stat.czxid, ...(i.below && { recursive: true }) })) } }]
 }
 
-/** deleteAll deletes batch by batch, each whole or not at all, and goes on where one is refused.
- * @param {App} app @param {Doomed[][]} batches @param {(text: string) => void} tell */
-async function deleteAll(app, batches, tell) {
-  const gone = /** @type {Doomed[]} */ ([]), refused = []
+/** deleteAll deletes batch by batch, each whole or not at all, and goes on where one is refused, while the dialog is open.
+ * @param {App} app @param {Doomed[][]} batches @param {ReturnType<typeof openDialog>} d */
+async function deleteAll(app, batches, d) {
+  const gone = /** @type {Doomed[]} */ ([]), unknown = /** @type {Doomed[]} */ ([]), refused = []
   for (const [i, some] of batches.entries()) {
-    if (i) tell(`${i} of ${batches.length} …`)
+    if (!d.element.isConnected) break
+    if (i) d.trouble(`${i} of ${batches.length} …`)
     try {
       await app.api.write(...request(app, some))
       gone.push(...some)
     } catch (err) {
       refused.push({ path: some[0].path, err })
+      const { code } = asProblem(err)
+      if (code === "outcome_unknown") unknown.push(...some)
+      // Nor would the others get through.
+      if (code === "outcome_unknown" || code === "no_leader") break
     }
   }
-  return { gone, refused }
+  return { gone, unknown, refused }
 }
 
 /** removeDialog asks whether to delete znodes with all below them, and does. @type {OnPaths} */
@@ -85,18 +90,20 @@ export function removeDialog(app, paths) {
   async function run() {
     if (!items.length) throw refusal("Nothing can be deleted, or not yet.")
     must(typed, typed.value !== word && `Type ${word} to confirm.`)
-    const copy = small ? await takeCopy(app, items).catch(() => null) : null
-    const { gone, refused } = await deleteAll(app, fits ? [items] : items.map((i) => [i]), d.trouble)
+    const all = items, again = () => draw().catch(() => {})
+    const copy = small ? await takeCopy(app, all).catch(async (err) => { await again(); throw err }) : null
+    const { gone, unknown, refused } = await deleteAll(app, fits ? [all] : all.map((i) => [i]), d)
+    const of = (/** @type {Doomed[]} */ some) => copy && { ...copy, trees: copy.trees.filter((t) => some.find((i) => i.path === t[0].path)) }
     const went = (/** @type {string} */ p) => gone.find((i) => isBelow(p, i.path))
-    if (copy) copy.trees = copy.trees.filter((t) => went(t[0].path))
     unmark(app, went)
-    if (gone.length) offerUndo(app, copy, `${gone.length === 1 ? gone[0].path : many(gone.length, "znode")}${total(gone) > gone.length ? " and all below" : ""} deleted.`)
+    if (unknown.length) offerUndo(app, of(unknown), `Nobody knows yet whether ${unknown.length === 1 ? unknown[0].path : many(unknown.length, "znode")} went.`, true)
+    if (gone.length) offerUndo(app, of(gone), `${gone.length === 1 ? gone[0].path : many(gone.length, "znode")}${total(gone) > gone.length ? " and all below" : ""} deleted.`)
     const here = app.route.place.section === "tree" && went(app.route.place.path)
     if (here) visit(app, parent(here.path))
     if (!refused.length) return
     // Show what is there now.
-    await draw().catch(() => {})
-    throw fits ? refused[0].err : refusal(`${gone.length} deleted, ${refused.length} not. ${refused.slice(0, 5).map((r) => `${r.path}: ${sentence(r.err)}`).join(" ")}`)
+    await again()
+    throw fits ? refused[0].err : refusal(`${gone.length} of ${all.length} deleted. ${refused.slice(0, 5).map((r) => `${r.path}: ${sentence(r.err)}`).join(" ")}`)
   }
   const d = openDialog({ title: tops[1] ? `Delete ${tops.length} znodes` : "Delete a znode", body: [body, box.element], buttons: [{ label: "Delete", kind: "danger", run }] })
   draw().catch((err) => fill(body, problemBox(err)))

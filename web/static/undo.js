@@ -34,14 +34,15 @@ export async function takeCopy(app, items) {
   return copy
 }
 
-/** offerUndo keeps a copy, and says what was deleted. @param {App} app @param {Copy | null} copy @param {string} text */
-export function offerUndo(app, copy, text) {
-  if (!copy) return done(app, text)
+/** offerUndo keeps a copy, and says what was deleted. @param {App} app @param {Copy | null} copy @param {string} text @param {boolean} [unsure] whether it was is not known yet */
+export function offerUndo(app, copy, text, unsure) {
+  const kind = unsure ? undefined : "good"
+  if (!copy) return done(app, text, { kind })
   const kept = all.get(app) || { copies: [], chip: button("Undo…", () => undoDialog(app)) }
   all.set(app, kept)
   kept.copies = [copy, ...kept.copies].slice(0, UNDO_MAX)
   app.shell.tools.append(kept.chip)
-  return done(app, text, { ms: UNDO_MS, action: { label: "Undo", run: () => { undo(app, copy).catch(app.shell.problem) } } })
+  return done(app, text, { kind, ms: UNDO_MS, action: { label: "Undo", run: () => { undo(app, copy).catch(app.shell.problem) } } })
 }
 
 /** undo makes again what was deleted, in one transaction, if nothing is there. @param {App} app @param {Copy} copy */
