@@ -4,8 +4,9 @@ import { fill, h } from "./dom.js"
 import { visible } from "./path.js"
 import { link } from "./route.js"
 import { refusal } from "./subtree.js"
+import { size } from "./time.js"
 
-// Characters of a curl line that are shown.
+// Characters of a curl line that is shown: part of one would be another.
 const LINE_LIMIT = 4000
 // Paths or lines that are listed.
 const LIST_LIMIT = 20
@@ -53,7 +54,7 @@ export function check(text) {
 /** curlBox shows the lines that do what the dialog is about to do. */
 export function curlBox() {
   const pre = h("pre", { tabindex: 0 })
-  const say = (/** @type {string[]} */ ...lines) => fill(pre, lines.slice(0, LIST_LIMIT).map((l) => l.length > LINE_LIMIT ? l.slice(0, LINE_LIMIT) + "…" : l).join("\n"))
+  const say = (/** @type {string[]} */ ...lines) => fill(pre, lines.slice(0, LIST_LIMIT).map((l) => l.length > LINE_LIMIT ? `# ${size(l.length)}: too long to be shown` : l).join("\n"))
   return { element: h("details", { open: true }, h("summary", { class: "quiet" }, "The same with curl"), pre), say }
 }
 

@@ -1,7 +1,8 @@
 // Dialogs: one thing to decide, closed by Escape, focus given back.
 
 import { h, fill, freshId } from "./dom.js"
-import { sentence } from "./problems.js"
+import { visible } from "./path.js"
+import { asProblem, problemBox, sentence } from "./problems.js"
 
 /**
  * @typedef {object} DialogButton
@@ -30,7 +31,9 @@ export function openDialog(d) {
     try {
       if ((await b.run()) !== false) close()
     } catch (err) {
-      fill(trouble, sentence(err))
+      if (element.isConnected) fill(trouble, sentence(err))
+      // Closed meanwhile: what came of it is told all the same.
+      else if (asProblem(err).code !== "cancelled") openDialog({ title: d.title, body: [problemBox(err)], buttons: [] })
     } finally {
       busy = false
       for (const e of buttons) e.removeAttribute("aria-disabled")
@@ -59,5 +62,5 @@ export function openDialog(d) {
   element.showModal()
   const focus = /** @type {HTMLElement | null} */ (element.querySelector("[autofocus]") || element.querySelector(".dialog-body :is(input, select, textarea, button)"))
   focus?.focus()
-  return { element, close, trouble: (/** @type {string} */ text) => fill(trouble, text) }
+  return { element, close, trouble: (/** @type {string} */ text) => fill(trouble, visible(text)) }
 }
