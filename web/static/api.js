@@ -15,6 +15,7 @@ export class Api {
     this.zxid = 0 // the highest that any answer told
     /** Is told of each problem, and null of each success. @type {(problem: Problem | null) => void} */
     this.heard = () => {}
+    this.readOnly = () => false
   }
 
   /** saw notes that a state was seen: later reads are at least as new. @param {number} zxid */
@@ -77,6 +78,7 @@ export class Api {
    * server does it once. It is known when the answer is here whole.
    * @param {string} method @param {string} url @param {Ask} [ask] */
   async write(method, url, ask = {}) {
+    if (this.readOnly()) throw new Problem({ code: "read_only", detail: "This page is read-only: it changes nothing." })
     const key = freshKey()
     const until = Date.now() + WRITE_TIME
     let unknown = false // whether an attempt may have been carried out

@@ -33,6 +33,7 @@ async function start() {
     config, api, settings, shell, live, route: new Router(), store: new Store(api, live), selection: makeSelection(),
     guards: new Set(), readOnly: () => config.read_only || settings.get("read_only") === "yes",
   })
+  api.readOnly = app.readOnly
   app.route.loss = () => [...app.guards].map((g) => g()).find(Boolean) || ""
   addEventListener("beforeunload", (e) => {
     if (app.route.loss()) e.preventDefault()

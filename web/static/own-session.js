@@ -70,7 +70,7 @@ function make(app) {
   }
   function show() {
     const d = openDialog({
-      title: `Session ${s.owner}`, buttons: [{ label: "Close the session", kind: "danger", run: close }],
+      title: `Session ${s.owner}`, buttons: app.readOnly() ? [] : [{ label: "Close the session", kind: "danger", run: close }],
       body: [h("p", null, "Closing or reloading the page ends it, and its ephemeral znodes go. ", h("a", { href: link("sessions", s.owner), onclick: () => d.close() }, "What it holds"))],
     })
   }
