@@ -3,6 +3,7 @@
 import { escape } from "./path.js"
 
 const sections = ["tree", "sessions", "watches", "events", "cluster"]
+const HASH_LIMIT = 32000 // characters
 const URL_LIMIT = 8000 // characters; what is open beyond it is not in the link
 
 /** @param {string} hash @returns {Place} */
@@ -15,7 +16,8 @@ export function parse(hash) {
   } catch {
     path = ""
   }
-  if (!sections.includes(section)) return { section: "tree", path: "/", query: new URLSearchParams() }
+  // A browser makes another address of . and .. in it.
+  if (!sections.includes(section) || hash.length > HASH_LIMIT || /(^|\/)\.\.?(\/|$)/.test(path)) return { section: "tree", path: "/", query: new URLSearchParams() }
   return { section: /** @type {Place["section"]} */ (section), path: section === "tree" ? "/" + path.replace(/\/+$/, "") : path, query: new URLSearchParams(tail) }
 }
 
