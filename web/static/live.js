@@ -6,7 +6,7 @@ const DEBOUNCE = 150 // ms in which wishes are gathered,
 const APART = 600 // and between two that are sent
 const TICK = 1000 // ms; longer where the page is not seen
 const POLL = 5000 // ms between two questions to the cluster, while it is seen
-const PING = 20000 // ms between two words to the hub
+const PING = 5000 // ms between two words to the hub
 const DEAF = 2 // words without an answer until it is left
 const ASLEEP = 15000 // ms between two ticks after which no connection is trusted
 const OFFLINE = 10000 // ms without an answer
@@ -108,8 +108,9 @@ export class Live {
 
   /** alone takes a hub of its own, where there is none to share, or it is silent. */
   async alone() {
+    const { Hub } = await import("./worker.js").catch(() => ({ Hub: null }))
+    if (!Hub) return // tick tries again
     this.unanswered = 0
-    const { Hub } = await import("./worker.js")
     this.port?.postMessage({ bye: true })
     this.port?.close()
     const { port1, port2 } = new MessageChannel()
@@ -221,7 +222,11 @@ export class Live {
   tick() {
     const now = Date.now()
     const seen = !globalThis.document?.hidden
-    if (seen && now - this.ticked > ASLEEP) this.port?.postMessage({ kick: true })
+    if (seen && now - this.ticked > ASLEEP) {
+      this.port?.postMessage({ kick: true })
+      this.doubt = true
+      this.polled = 0
+    }
     this.ticked = now
     if (now - this.pinged >= PING) {
       this.pinged = now
@@ -257,7 +262,7 @@ export class Live {
   /** @param {LiveState} s @returns {LiveState["name"]} */
   name(s) {
     if (this.denied || this.link === "denied") return "signed_out"
-    if (this.doubt || this.link !== "open") return Date.now() - s.heard > OFFLINE ? "offline" : this.opened ? "resuming" : "connecting"
+    if (this.doubt || this.unanswered > 1 || this.link !== "open") return Date.now() - s.heard > OFFLINE ? "offline" : this.opened ? "resuming" : "connecting"
     return this.resetting ? "reset" : s.leader ? "live" : "no_leader"
   }
 }

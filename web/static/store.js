@@ -123,7 +123,7 @@ export class Store {
     for (const fn of [...(this.followers.get(path) || [])]) fn({ type, zxid })
     const d = this.dirs.get(path)
     if (d && type === "created" && d.status === "gone") d.status = "loading"
-    if (type === "deleted") d?.gone()
+    if (d && type === "deleted" && d.zxid >= 0 && zxid > d.zxid) d.gone() // else a read says whether it was made again
     else if (type !== "data") d?.reshape(zxid)
     if (type === "data" || type === "children") this.dirs.get(parent(path))?.doubt(base(path), zxid)
   }

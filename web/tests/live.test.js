@@ -307,8 +307,10 @@ test("a page that slept does not trust its connection", async (t) => {
   server.last.open(3)
   await server.advance(16_000)
   assert.equal(server.urls.length, 1)
+  server.answer = () => new Promise(() => {})
   live.ticked -= 20_000
   await server.advance(1000)
+  assert.equal(live.state.name, "resuming")
   assert.equal(server.urls.length, 2)
   assert.match(server.urls[1], /since=3$/)
 })
@@ -321,12 +323,16 @@ test("a hub that does not answer is left for one of the page's own", async (t) =
   await settle()
   port1.onmessage = null
   const n = server.urls.length
-  await server.advance(100_000)
+  await server.advance(11_000)
+  assert.equal(live.state.name, "resuming")
+  await server.advance(10_000)
   assert.ok(server.urls.length > n)
   assert.match(server.urls[n], /path=\/a&since=3$/)
   server.last.open(3)
   await settle()
   assert.equal(live.state.name, "live")
+  live.close()
+  await settle() // its own hub ends with this clock
 })
 
 test("one listener's mistake is not the others' loss", async (t) => {

@@ -640,3 +640,20 @@ test("a random life ends with what is on the server", async (t) => {
   }
   assert.equal(d.count, tree.find("/d").kids.size)
 })
+
+test("a deletion from before what was read does not take a directory away that was made again", async (t) => {
+  const { tree, store, live, told, pass } = story(t, 3)
+  const deleted = tree.remove("/d")
+  tree.create("/d")
+  tree.create("/d/new")
+  store.open("/d")
+  live.tell(deleted) // before the answer is here
+  await pass()
+  live.tell(deleted) // late, as to a wish that begins before
+  await pass()
+  assert.deepEqual([store.directory("/d").status, store.directory("/d").count], ["ready", 1])
+  assert.equal(told.includes("status /d") && told.filter((x) => x === "status /d").length, 1)
+  live.tell(tree.remove("/d/new"))
+  live.tell(tree.remove("/d"))
+  assert.equal(store.directory("/d").status, "gone")
+})
