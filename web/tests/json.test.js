@@ -37,7 +37,7 @@ test("it finds errors where JSON.parse does, and nowhere else", () => {
 test("errors have their line and column", () => {
   for (const [text, line, column, says] of /** @type {[string, number, number, RegExp][]} */ ([
     ['{\n  "a": 1,\n  b: 2\n}', 3, 3, /key/], ['["a\nb"]', 1, 2, /does not end/], ['{"a": "b', 1, 7, /does not end/], ["[1,]", 1, 4, /a value/],
-    ["[1", 1, 3, /text ends/], ['{"a" 1}', 1, 6, /:/], ["1 2", 1, 3, /nothing more/], ['["\\x"]', 1, 2, /escape/], ["", 1, 1, /a value/], ["[01]", 1, 2, /value/], ["[\u00a01]", 1, 2, /value/]])) {
+    ["[1", 1, 3, /text ends/], ['{"a" 1}', 1, 6, /colon/], ["1 2", 1, 3, /nothing more/], ['["\\x"]', 1, 2, /escape/], ["", 1, 1, /a value/], ["[01]", 1, 2, /value/], ["[\u00a01]", 1, 2, /value/]])) {
     const [p] = jsonProblems(text)
     assert.deepEqual([p.line, p.column], [line, column], JSON.stringify([text, p]))
     assert.match(p.message, says)
