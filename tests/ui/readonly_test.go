@@ -56,7 +56,8 @@ func TestReadOnlyWritesNothing(t *testing.T) {
 	}
 	p.Press("Escape")
 	p.Press("Control+k")
-	p.Fill("Path", "/three")
+	p.Focused("combobox", "Path")
+	p.Paste("/three")
 	p.See("There is nothing at /three.")
 	p.NotSee("Create /three")
 	if s := m.Status("/v1/znodes/one"); s != 404 {
