@@ -14,7 +14,7 @@ func show(t *testing.T, body string) string {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/worker.js" {
 			w.Header().Set("Content-Type", "text/javascript")
-			fmt.Fprint(w, `onconnect = e => { e.ports[0].postMessage("up"); throw new Error("in the worker") }`)
+			fmt.Fprint(w, `onconnect = e => { setTimeout(() => e.ports[0].postMessage("up")); throw new Error("in the worker") }`)
 			return
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
