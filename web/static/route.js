@@ -73,6 +73,7 @@ export class Router {
   /** note puts into the URL what the view shows anyway, without a step in the history.
    * @param {Record<string, string | string[] | undefined>} query what changes of the query; undefined and "" take away */
   note(query) {
+    if (location.hash !== this.hash) return // another place is on its way
     const q = new URLSearchParams(this.place.query)
     for (const [k, v] of Object.entries(query)) {
       q.delete(k)
