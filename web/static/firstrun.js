@@ -24,8 +24,8 @@ const steps = [
 export function firstRun(app, leave) {
   let at = 0
   const { api, shell } = app
-  const list = h("ol", { class: "steps" })
-  const element = h("section", { class: "firstrun", "aria-label": "First steps" }, h("h2", null, "The tree is empty"), h("p", null, "Four steps show what holt is for. Press the buttons, or type the lines."), list,
+  const list = h("ol", { class: "steps" }), title = h("h2")
+  const element = h("section", { class: "firstrun", "aria-label": "First steps" }, title, h("p", null, "Four steps show what holt is for. Press the buttons, or type the lines."), list,
     h("button", { type: "button", onclick: leave }, "Leave the steps"))
   /** @param {Step} s */
   const url = ([, , , path]) => api.url("/v1/znodes", path, path === ALIVE ? { mode: "ephemeral" } : {})
@@ -43,6 +43,7 @@ export function firstRun(app, leave) {
     }
   }
   function draw() {
+    fill(title, at ? "First steps" : "The tree is empty")
     fill(list, steps.map((s, i) => h("li", { "aria-current": i === at && "step" }, h("p", null, s[0]), i < at && h("p", { class: "good" }, "✓ Seen live."),
       i === at && [h("button", { type: "button", class: "main", onclick: () => run(s) }, s[1]), h("pre", { tabindex: 0, "aria-label": "With curl" }, curl(s[4], url(s), { headers: s[5], data: s[6] }))])),
     at === steps.length && h("li", null, "That is all. Ctrl+K goes to any path, and ? shows the keys."))

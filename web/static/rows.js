@@ -114,7 +114,7 @@ export class TreeRow {
     const all = row ? badges(row) : []
     if (this.tags.dataset.of !== all + owner) {
       this.tags.dataset.of = all + owner
-      this.tags.replaceChildren(...all.map((text, i) => h("span", { class: "badge" }, text, !i && owner && h("a", { href: link("sessions", owner), tabindex: -1 }, owner))))
+      this.tags.replaceChildren(...all.map((text, i) => h("span", { class: "badge", title: text + (i ? "" : owner) }, text, !i && owner && h("a", { href: link("sessions", owner), tabindex: -1 }, owner))))
     }
     return !!flash
   }

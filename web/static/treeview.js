@@ -75,7 +75,7 @@ export function treeView(app, place) {
   /** @param {number} at @param {number} n @param {string} dir */
   function placed(at, n, dir) {
     const d = store.directory(dir)
-    const text = `${app.live.paused || app.live.state.name !== "live" ? "Not followed just now. " : ""}Row ${count(at + 1)} of ${count(n)}. ` +
+    const text = `${app.live.paused ? "Paused. " : app.live.state.name !== "live" ? "Not followed just now. " : ""}Row ${count(at + 1)} of ${count(n)}. ` +
       (d?.status === "ready" ? `${visible(dir)} has ${many(d.count, "child", "children")}.` : "")
     if (status.textContent !== text) status.textContent = text
     firstSteps()
@@ -132,7 +132,7 @@ export function treeView(app, place) {
     const all = /** @type {[string, string, () => void][]} */ ([
       ["n", "Create below", () => createDialog(app, p)], ["e", "Edit", () => { edits = p; show(p); if (p === path()) update(route.place) }], ["", "Duplicate", () => duplicateDialog(app, p)],
       ["m", "Move", () => moveDialog(app, p)], ["Delete", "Delete", () => removeDialog(app, key === "Delete" && selection.list().length ? selection.list() : [p])],
-      ["x", "Export", () => exportSelection(app, [p])], ["x", "Copy path", () => shell.copy(p)], ["x", "Copy curl", () => shell.copy(curl("GET", app.api.url("/v1/znodes", p)))],
+      ["x", "Export", () => exportSelection(app, [p])], ["x", selection.has(p) ? "Take the mark away" : "Mark", () => tree.mark(p)], ["x", "Copy path", () => shell.copy(p)], ["x", "Copy curl", () => shell.copy(curl("GET", app.api.url("/v1/znodes", p)))],
     ]).filter(([k], i) => k === "x" || (!app.readOnly() && (i < 2 || p !== "/")))
     if (key === "menu") menu(tree, all)
     else all.find(([k]) => k === key)?.[2]()

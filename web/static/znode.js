@@ -55,7 +55,7 @@ class Pane {
     /** The tabs that were made. @type {Record<string, HTMLElement>} */
     this.made = {}
     this.crumbs = h("ol")
-    this.heading = h("h2")
+    this.heading = h("h2", { tabindex: -1 })
     this.badges = h("p", { class: "badges" })
     this.actions = h("div", { class: "row", role: "group", "aria-label": "What to do with it" })
     this.note = h("div", { role: "status" })
@@ -75,7 +75,10 @@ class Pane {
 
   /** @param {string} path */
   begin(path) {
+    // What had the focus here goes, or is gone.
+    const focused = this.path && (document.activeElement === document.body || this.element.contains(document.activeElement))
     this.close()
+    this.element.classList.remove("flash")
     Object.assign(this, { path, seen: null, status: "loading", problem: null, agreed: false, again: false, wanted: false, made: {} })
     fill(this.crumbs, [...ancestors(path), path].map((p) => h("li", null, h("a", {
       href: link("tree", p), "aria-current": p === path ? "page" : null,
@@ -86,10 +89,11 @@ class Pane {
         this.app.route.go(link("tree", p, this.app.route.place.query))
       } }, h("bdi", null, visible(base(p)))))))
     fill(this.heading, h("bdi", null, visible(base(path))))
+    if (focused) this.heading.focus()
     this.stops = [this.app.store.follow(path, (c) => {
-      if (c.type !== "deleted") this.read()
+      if (c.type !== "deleted" || !this.seen) this.read()
       // If it is older than what was read, it was made again since.
-      else if (c.zxid > (this.seen?.zxid || 0)) this.gone(c.zxid)
+      else if (c.zxid > this.seen.zxid) this.gone(c.zxid)
     }), this.app.live.listen((m) => {
       if (m.kind === "state" && m.state.name === "live" && this.problem) this.read()
       this.renderAsOf()
@@ -245,11 +249,13 @@ class Pane {
     /** @param {string} text @param {() => void} onclick @param {boolean} [is] */
     const button = (text, onclick, is = writes && path !== "/") => is && h("button", { type: "button", class: text === "Delete" ? "danger" : "plain", onclick }, text)
     const file = base(path).replace("/", "root")
+    const focused = this.actions.contains(document.activeElement)
     fill(this.actions, button("Edit", () => this.edit(), writes && !this.editing), button("Create below", () => createDialog(app, path), writes && !owner),
       button("Duplicate", () => duplicateDialog(app, path)), button("Move", () => moveDialog(app, path)), button("Delete", () => removeDialog(app, [path])),
       ready && [h("a", { class: "button", href: exportLink(path), download: file + ".ndjson" }, "Export"),
         h("a", { class: "button", href: app.api.url("/v1/znodes", path), download: file }, "Download raw")],
       button("Copy path", () => app.shell.copy(this.path), true), app.readOnly() && h("span", { class: "quiet" }, "Read-only: this page changes nothing."))
+    if (focused) this.heading.focus()
   }
 
   renderNote() {

@@ -1,0 +1,99 @@
+package ui
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Whoever acts by keyboard is never left without a place: where the button goes, the focus is on what is shown now.
+func TestTheFocusAfterActing(t *testing.T) {
+	m := full(t, nil)
+	p := chromium.Open(t, m.URL+"/ui/#/tree/app/config/motd", Options{})
+	p.See("Friday at noon")
+	p.Within("navigation", "Path").Click("link", "config")
+	p.Focused("heading", "config")
+	p.Click("button", "Create below")
+	p.Fill("Name", "new")
+	p.Press("Enter")
+	p.See("/app/config/new is made.")
+	p.Focused("heading", "new")
+	p.Click("button", "Delete")
+	d := p.Within("dialog", "Delete a znode")
+	d.See("1 znode")
+	d.Click("button", "Delete")
+	p.See("/app/config/new deleted.")
+	p.Focused("heading", "config")
+	p.Click("button", "Edit")
+	p.Focused("textbox", "Data of /app/config")
+	p.Press("Escape")
+	p.Focused("button", "Edit")
+}
+
+// What keys do, a hand does too: go to a path, mark a row.
+func TestAllByMouse(t *testing.T) {
+	m := full(t, nil)
+	p := chromium.Open(t, m.URL+"/ui/#/tree/app?open=/app/config", Options{})
+	p.Click("button", "Go to…")
+	p.Fill("Path", "/app/co")
+	p.Click("option", "config")
+	p.Find("heading", "config")
+	p.Click("treeitem", "motd")
+	p.See("Friday at noon")
+	Eval[bool](p, `document.querySelector("[data-path='/app/config/motd'] .more").click(), true`) // hidden from screen readers, which have the key
+	p.Click("menuitem", "Mark")
+	p.See("1 marked")
+	Eval[bool](p, `document.querySelector("[data-path='/app/config/motd'] .more").click(), true`)
+	p.Click("menuitem", "Take the mark away")
+	p.NotSee("1 marked")
+}
+
+// Messages lie on the view, not on the curl line.
+func TestMessagesLeaveTheCurlLineFree(t *testing.T) {
+	m := full(t, nil)
+	for _, size := range []Size{Desktop, Phone} {
+		p := chromium.Open(t, m.URL+"/ui/#/tree/app/config/motd", Options{Size: size})
+		p.See("Friday at noon")
+		p.Click("button", "Copy path")
+		p.Find("button", "Dismiss")
+		over := `(() => {
+			const a = document.querySelector(".toasts").getBoundingClientRect(), b = document.querySelector("footer").getBoundingClientRect();
+			return a.height > 0 && a.bottom <= b.top && a.left >= 0 && a.right <= innerWidth })()`
+		p.Until("it lies above the footer", over)
+	}
+}
+
+// An export of a znode that is loaded from within goes where it came from, not below itself.
+func TestAnImportFromWithin(t *testing.T) {
+	m := full(t, nil)
+	p := chromium.Open(t, m.URL+"/ui/#/tree/app/config/motd", Options{})
+	p.See("Friday at noon")
+	file := filepath.Join(t.TempDir(), "config.ndjson")
+	if err := os.WriteFile(file, []byte("{\"path\":\"/app/config\",\"mode\":\"persistent\",\"data\":\"\",\"encoding\":\"utf8\"}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.Click("button", "Import")
+	p.Give("dialog input[type=file]", file)
+	p.Within("dialog", "Import").Value("To", "/app/config")
+}
+
+// The state is a shape and a word, not a colour alone.
+func TestTheStateLightHasAShape(t *testing.T) {
+	m := serve(t, nil)
+	p := chromium.Open(t, m.URL+"/ui/", Options{})
+	p.See("Live · zxid")
+	shape := `(s => [s.borderRadius, s.borderWidth, s.clipPath].join(" "))(getComputedStyle(document.querySelector(".dot")))`
+	live := Eval[string](p, shape)
+	p.Click("button", "Pause")
+	p.See("Paused: 0 changes waiting")
+	paused := Eval[string](p, shape)
+	p.Click("button", "Resume")
+	p.See("Live · zxid")
+	p.Expect("")
+	m.Kill()
+	p.See("Offline")
+	offline := Eval[string](p, shape)
+	if live == paused || live == offline || paused == offline {
+		t.Errorf("live is %s, paused %s, offline %s", live, paused, offline)
+	}
+}
