@@ -24,7 +24,7 @@ func TestTheFrame(t *testing.T) {
 	}
 	p.Until("the title names the banner and the member", `document.title.endsWith("Staging, Europe · holt a")`)
 	p.Press("?")
-	p.Within("dialog", "Keys").See("Go to a path", "Pause or resume the live view")
+	p.Within("dialog", "Keys").See("Go to a path", "pause or resume the live view")
 	p.AxeInBoth("the help")
 	p.Press("Escape")
 	p.Gone("dialog", "Keys")

@@ -97,3 +97,15 @@ func TestTheStateLightHasAShape(t *testing.T) {
 		t.Errorf("live is %s, paused %s, offline %s", live, paused, offline)
 	}
 }
+
+// A phone shows one pane: on an empty tree it is the one that teaches.
+func TestTheFirstStepsOnAPhone(t *testing.T) {
+	m := serve(t, nil)
+	p := chromium.Open(t, m.URL+"/ui/", Options{Size: Phone})
+	p.See("The tree is empty")
+	p.Within("region", "First steps").Click("button", "Create")
+	p.See("First steps", "Seen live.")
+	p.AxeInBoth("the first steps on a phone")
+	p.Click("button", "Back to the tree")
+	p.Find("treeitem", "hello")
+}

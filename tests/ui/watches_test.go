@@ -20,7 +20,7 @@ func TestWatchesAreSeen(t *testing.T) {
 	}
 	p := chromium.Open(t, m.URL+"/ui/#/watches", Options{})
 	p.See("3 watches", "always, for all that is below it", "once, when its data is set or it is deleted",
-		"a serves ", "streams and long polls now", "curl '"+m.URL+"/v1/watches?limit=200'")
+		"Member a serves ", "streams and long polls now", "curl '"+m.URL+"/v1/watches?limit=200'")
 	p.AxeInBoth("watches")
 
 	p.Fill("Only watches at this path", "app")

@@ -45,10 +45,10 @@ function members(c) {
     ...(m.reachable ? [m.ready ? "ready" : bad("catching up"), count(m.zxid) + (m.lag ? `, ${count(m.lag)} behind` : ""), [size(m.disk_free_bytes), m.disk_full && bad(" full")],
       m.snapshot_time ? [`zxid ${count(m.snapshot_zxid)}, `, moment(m.snapshot_time)] : "none yet", `${visible(m.version)}, for ${span(m.uptime_ms)}`] : [bad("cannot be reached"), "", "", "", ""])])
   return [
-    c.leader ? h("p", null, h("bdi", null, visible(c.leader)), ` leads in term ${count(c.term)}. `, quorum(c.members))
+    c.leader ? h("p", null, "Member ", h("bdi", null, visible(c.leader)), ` leads in term ${count(c.term)}. `, quorum(c.members))
       : h("p", { class: "notice" }, h("strong", null, "There is no leader. "), "Nothing can be written, and no session expires; reads go on, but may be old. A majority of the voters elects one as soon as they reach each other: see that they run, and reach the raft addresses below."),
     table("Members", rows, ["Member", "Role", "Address", "State", "zxid", "Disk free", "Last snapshot", "Runs"]),
-    quiet(`As ${visible(c.name)} knows it, ${at(Date.now())}, at zxid ${count(c.zxid)}.`),
+    quiet(`As member ${visible(c.name)} knows it, ${at(Date.now())}, at zxid ${count(c.zxid)}.`),
   ]
 }
 

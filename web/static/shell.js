@@ -14,10 +14,10 @@ const sections = /** @type {[Place["section"], string][]} */ ([
 
 /** Keys, as the help shows them. */
 const keys = [
-  ["Ctrl+K or ⌘K", "Go to a path"], ["?", "This help"], ["g, then t s w e c", "Tree, sessions, watches, events, cluster"],
+  ["Ctrl+K or ⌘K", "Go to a path"], ["?", "This help"], ["g, then t s w e c", "Outside the tree: tree, sessions, watches, events, cluster"], ["p", "Outside the tree: pause or resume the live view"],
   ["↑ ↓", "Move in the tree"], ["→ ←", "Open, close; to the child, to the parent"], ["Home End", "First, last row"],
-  ["a letter", "The next row that begins with it"], ["*", "Open all on this level"], ["Enter", "Show the znode"],
-  ["Space", "Mark for doing something to several"], ["n", "Create below"], ["Delete", "Delete"], ["e", "Edit the data"], ["p", "Pause or resume the live view"],
+  ["a letter", "The next row that begins with it; e, m and n do something else"], ["*", "Open all on this level"], ["Enter", "Show the znode"],
+  ["Space", "Mark for doing something to several"], ["Shift+F10", "All that can be done with it"], ["n", "Create below"], ["e", "Edit the data; Ctrl+S saves"], ["m", "Move"], ["Delete", "Delete"],
 ]
 
 /** makeShell builds the frame and puts it into the page. @param {Config} config @param {Settings} settings @returns {Shell & {at(s: string): void, help(): void}} */

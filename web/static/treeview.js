@@ -111,6 +111,8 @@ export function treeView(app, place) {
     const d = store.directory("/")
     if (tour === undefined && d?.status === "ready") {
       tour = d.count || app.readOnly() ? null : firstRun(app, leave)
+      // Of the two a narrow screen shows one.
+      if (tour && path() === "/") element.dataset.pane = "znode"
     }
     const now = tour && path() === "/" ? tour.element : pane.element
     if (right.lastChild !== now) right.lastChild?.replaceWith(now)

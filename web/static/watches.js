@@ -1,6 +1,7 @@
 // Who watches what.
 
 import { h, fill } from "./dom.js"
+import { visible } from "./path.js"
 import { link } from "./route.js"
 import { curl } from "./curl.js"
 import { many } from "./time.js"
@@ -42,7 +43,7 @@ export function watchesView(app, place) {
   const form = askPath("Only watches at this path", "Show", (path) => app.route.go(link("watches", "", { path })), all)
   const list = table(app, path, after)
   const streams = poll(STREAMS_EVERY, () => metrics(app), (samples, body) => fill(body,
-    quiet(`Streams leave no trace and are not listed. ${app.config.member} serves ${many(sum(samples, "holt_streams"), "stream or long poll", "streams and long polls")} now, this page's own among them.`)))
+    quiet(`Streams leave no trace and are not listed. Member ${visible(app.config.member)} serves ${many(sum(samples, "holt_streams"), "stream or long poll", "streams and long polls")} now, this page's own among them.`)))
   function said() {
     form.field.value = path()
     all.hidden = !path()
