@@ -59,18 +59,20 @@ async function readFile(file) {
   return { trees, mistakes }
 }
 
-/** foretell shows what a load would do to what is there.
+/** foretell shows what a load would do to what is there, and says which znodes of the file are there in which version.
  * @param {App} app @param {TreeLine[][]} trees @param {PathToPath} move @param {boolean} replace @param {AbortSignal} signal */
 async function foretell(app, trees, move, replace, signal) {
-  const all = []
+  const all = [], state = []
   for (const t of trees) {
     const there = await readTree(app, move(t[0].path), { signal }).catch((err) => {
       if (err instanceof Problem && err.code === "no_node") return { lines: [] }
       throw err
     })
     all.push(compare(t, move, there.lines, replace))
+    const paths = new Set(t.map((l) => move(l.path)))
+    state.push(there.lines.filter((l) => paths.has(l.path)).map((l) => [l.path, l.stat?.czxid, l.stat?.version]))
   }
-  return list(all.flat())
+  return { rows: list(all.flat()), state: JSON.stringify([replace, state]) }
 }
 
 /** load loads trees, and says what that did. @param {App} app @param {TreeLine[][]} trees @param {(tree: TreeLine[]) => string} url
@@ -102,6 +104,8 @@ export function importDialog(app, path) {
   const box = curlBox(), view = h("div", null), stop = new AbortController()
   const file = h("input", { type: "file", onchange: choose }), to = input(path), replace = check("Replace data that differs (else only add)")
   let trees = /** @type {TreeLine[][]} */ ([]), from = "/", turn = 0, loading = false
+  // Of what is shown; "" while nothing is.
+  let seen = ""
   let result = /** @type {any[] | null} */ (null)
   const move = (/** @type {string} */ p) => mover(from, to.value)(p)
   const url = (/** @type {TreeLine[]} */ t) => app.api.url("/v1/tree", move(t[0].path), { parents: true, replace: replace.box.checked })
@@ -127,19 +131,25 @@ export function importDialog(app, path) {
   async function preview() {
     if (!trees.length) return
     const mine = ++turn
+    seen = ""
     box.say(...trees.flatMap((t) => [...(trees[1] ? [`# of the file only the lines of ${quote(t[0].path)}:`] : []),
       curl("PUT", url(t), { headers: { "Content-Type": "application/x-ndjson" }, file: file.files?.[0].name })]))
     fill(view, wait())
-    const rows = mistake(to.value) || await look()
-    if (mine === turn) fill(view, rows)
+    const { rows, state } = mistake(to.value) ? { rows: mistake(to.value), state: "" } : await look()
+    if (mine === turn) fill(view, rows), seen = state
   }
-  const look = () => foretell(app, trees, move, replace.box.checked, stop.signal).catch((err) => problemBox(err, preview))
+  const look = () => foretell(app, trees, move, replace.box.checked, stop.signal).catch((err) => ({ rows: problemBox(err, preview), state: "" }))
   async function run() {
     must(file, !trees.length && "Choose a file that can be loaded first.")
     must(to, mistake(to.value))
+    const looked = seen
+    if (replace.box.checked && (await look()).state !== looked) {
+      await preview()
+      throw refusal("What is there is not what was shown: look again before you replace it.")
+    }
     loading = true
     try {
-      result = [h("p", null, await load(app, trees, url, move, (t) => { if (loading) d.trouble(t) }, stop.signal), "Now the file and the tree compare so:"), await look()]
+      result = [h("p", null, await load(app, trees, url, move, (t) => { if (loading) d.trouble(t) }, stop.signal), "Now the file and the tree compare so:"), (await look()).rows]
     } catch (err) {
       await preview()
       throw err
