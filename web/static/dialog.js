@@ -47,7 +47,9 @@ export function openDialog(d) {
     heading, h("div", { class: "dialog-body" }, d.body), trouble,
     h("div", { class: "dialog-buttons" }, buttons,
       h("button", { type: "button", class: "plain", onclick: leave }, d.buttons.length ? "Cancel" : "Close")))
-  const element = h("dialog", { class: d.wide ? "wide" : null, "aria-labelledby": heading.id, oncancel: (/** @type {Event} */ e) => { e.preventDefault(); leave() } }, form)
+  const element = h("dialog", { class: d.wide ? "wide" : null, "aria-labelledby": heading.id, oncancel: (/** @type {Event} */ e) => { e.preventDefault(); leave() }, onclose: close,
+    // Of two cancels in a row a browser asks only about the first.
+    onkeydown: (/** @type {KeyboardEvent} */ e) => { if (e.key === "Escape" && !e.isComposing) e.preventDefault(), leave() } }, form)
   function leave() {
     const lost = d.guard ? d.guard() : ""
     if (!lost || confirm(`${lost}\n\nClose and lose that?`)) close()
