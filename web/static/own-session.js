@@ -31,8 +31,9 @@ function make(app) {
   let timer = 0
   let opening = /** @type {Promise<void> | null} */ (null)
 
-  /** open gives its id, of a new one if need be. */
+  /** open gives its id, of a new one if it is over. */
   async function open() {
+    if (s.id) await renew()
     if (!s.id) await (opening ||= start().finally(() => { opening = null }))
     return s.id
   }
@@ -44,18 +45,20 @@ function make(app) {
   }
   /** next renews it in a while. @param {number} ms */
   function next(ms, trouble = "") {
-    const id = s.id
     chip.textContent = `Session ${s.owner}${trouble}`
-    timer = window.setTimeout(async () => {
-      try {
-        const told = await (await app.api.ask("POST", url("/keepalive"))).json()
-        if (id === s.id) next(told.next_keepalive_ms)
-      } catch (err) {
-        if (id !== s.id) return
-        if (err instanceof Problem && err.code === "session_expired") ended(err.detail)
-        else next(AGAIN, ": not renewed")
-      }
-    }, ms)
+    clearTimeout(timer)
+    timer = window.setTimeout(renew, ms)
+  }
+  async function renew() {
+    const id = s.id
+    try {
+      const told = await (await app.api.ask("POST", url("/keepalive"))).json()
+      if (id === s.id) next(told.next_keepalive_ms)
+    } catch (err) {
+      if (id !== s.id) return
+      if (err instanceof Problem && err.code === "session_expired") ended(err.detail)
+      else next(AGAIN, ": not renewed")
+    }
   }
   /** @param {string} why "" if the reader wanted it */
   function ended(why) {

@@ -48,7 +48,7 @@ export function offerUndo(app, copy, text, unsure) {
 /** undo makes again what was deleted, in one transaction, if nothing is there. @param {App} app @param {Copy} copy */
 async function undo(app, copy) {
   const own = ownSession(app), { kept, lost } = parted(copy.trees.flat(), own.owner)
-  if (kept.length) await txn(app, creates(kept, (p) => p), own.id)
+  if (kept.length) await txn(app, creates(kept, (p) => p), kept.some((l) => l.mode === "ephemeral") ? own.id : "")
   const state = all.get(app)
   if (state && !(state.copies = state.copies.filter((c) => c !== copy)).length) state.chip.remove()
   done(app, `${many(kept.length, "znode")} back. Versions and times begin anew.` +
