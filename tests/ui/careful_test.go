@@ -1,9 +1,13 @@
 package ui
 
 import (
+	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -158,4 +162,44 @@ func TestThePagesSessionIsKilled(t *testing.T) {
 	p.Gone("treeitem", "one")
 	ephemeral("two")
 	p.See("The session of this page, " + owner + ", is over")
+}
+
+// A reading from before a save that arrives after it is not taken for a change by somebody else.
+func TestAReadingFromBeforeTheSave(t *testing.T) {
+	m := serve(t, nil)
+	put(t, m, "/config", "old")
+	b := stand(t, m)
+	p := chromium.Open(t, b.URL+"/ui/#/tree/config", Options{})
+	p.See("old", "Live · zxid")
+	p.Click("button", "Edit")
+	p.Fill("Data of /config", "mine")
+	come, leave := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	b.do(func(w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+		if r.Method == http.MethodGet && r.URL.Path == "/v1/znodes/config" {
+			answer := httptest.NewRecorder()
+			next.ServeHTTP(answer, r)
+			once.Do(func() {
+				close(come)
+				<-leave
+			})
+			maps.Copy(w.Header(), answer.Header())
+			w.WriteHeader(answer.Code)
+			_, _ = answer.Body.WriteTo(w)
+			return true
+		}
+		return false
+	})
+	put(t, m, "/config/child", "") // it is read again
+	<-come
+	p.Press("Control+s")
+	p.Within("dialog", "Save this?").Click("button", "Save and keep editing")
+	p.See("Editing version 1")
+	close(leave)
+	put(t, m, "/config/another", "")
+	p.Find("treeitem", "config 2 children")
+	p.Value("Data of /config", "mine")
+	if said := Eval[string](p, `document.querySelector("[role=tabpanel] [role=alert]").textContent`); said != "" {
+		t.Errorf("it says %q", said)
+	}
 }

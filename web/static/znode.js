@@ -78,7 +78,7 @@ class Pane {
     // What had the focus here goes, or is gone.
     const focused = this.path && (document.activeElement === document.body || this.element.contains(document.activeElement))
     this.close()
-    this.element.classList.remove("flash")
+    this.tabs.panel.classList.remove("flash")
     Object.assign(this, { path, seen: null, status: "loading", problem: null, agreed: false, again: false, wanted: false, made: {} })
     fill(this.crumbs, [...ancestors(path), path].map((p) => h("li", null, h("a", {
       href: link("tree", p), "aria-current": p === path ? "page" : null,
@@ -175,8 +175,8 @@ class Pane {
     this.render()
     if (this.wanted) this.edit()
     if (!before || before.znode.stat.mzxid === now.znode.stat.mzxid) return
-    this.element.classList.add("flash")
-    setTimeout(() => this.element.classList.remove("flash"), FLASH)
+    this.tabs.panel.classList.add("flash")
+    setTimeout(() => this.tabs.panel.classList.remove("flash"), FLASH)
     this.app.shell.announce(`${visible(this.path)} changed, version ${now.znode.stat.version}`)
   }
 
@@ -208,7 +208,11 @@ class Pane {
       this.render()
       // When the dialog that saved is gone, too.
       setTimeout(() => this.actions.querySelector("button")?.focus())
-    }, () => this.read()))
+    }, () => {
+      // What is being read may be from before.
+      this.stopReading()
+      this.read()
+    }))
     await editing.start(seen)
     if (this.editing !== editing) return
     this.made.data = editing.element
