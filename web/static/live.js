@@ -16,8 +16,8 @@ const RECENT = 10000 // events that are remembered, since a hub repeats what one
 /** Live follows what the parts of the page wish. Every event behind a wish's since is told, or a reset: read again. What a new wish
  * brings to light may be told late, but nothing is told twice within RECENT events. */
 export class Live {
-  /** @param {import("./api.js").Api} api @param {MessagePort} [port] of a hub, in tests */
-  constructor(api, port) {
+  /** @param {import("./api.js").Api} api @param {MessagePort} [port] of a hub, in tests @param {string} [version] of the page, which its hub shares */
+  constructor(api, port, version) {
     this.api = api
     this.paused = false
     this.waiting = 0
@@ -40,7 +40,7 @@ export class Live {
     this.shown = "" // what listeners know of the state
     this.timer = 0
     api.heard = (p) => this.heard(p)
-    this.port = this.join(port || shared(() => this.alone()))
+    this.port = this.join(port || shared(() => this.alone(), version))
     if (!port) this.watchPage()
     this.ticking = setInterval(() => this.tick(), TICK)
     this.want("", null)
@@ -267,12 +267,12 @@ export class Live {
   }
 }
 
-/** shared is the way to the hub of all tabs, or null; failed is told if there is none. @param {() => void} failed */
-function shared(failed) {
+/** shared is the way to the hub of all tabs, or null; failed is told if there is none. @param {() => void} failed @param {string} [version] */
+function shared(failed, version) {
   try {
     const url = String(new URL("./worker.js", import.meta.url))
     const trust = /** @type {any} */ (globalThis).trustedTypes?.createPolicy("holt-worker", { createScriptURL: () => url })
-    const worker = new SharedWorker(trust ? trust.createScriptURL(url) : url, { type: "module", name: "holt" })
+    const worker = new SharedWorker(trust ? trust.createScriptURL(url) : url, { type: "module", name: `holt ${version}` })
     worker.onerror = failed
     return worker.port
   } catch {

@@ -27,8 +27,9 @@ async function start() {
   const settings = makeSettings()
   /** @type {Config} */
   const config = await api.get("/ui/config.json")
+  config.banner = visible(config.banner)
   const shell = makeShell(config, settings)
-  const live = new Live(api)
+  const live = new Live(api, undefined, config.version)
   const app = /** @type {App} */ ({
     config, api, settings, shell, live, route: new Router(), store: new Store(api, live), selection: makeSelection(),
     guards: new Set(), readOnly: () => config.read_only || settings.get("read_only") === "yes",
