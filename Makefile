@@ -4,7 +4,7 @@ PACKAGES = $(shell go list ./... | grep -v '^holt/tests')
 FUZZTIME = 30s
 SCREENSHOTS = .cache/screenshots
 
-.PHONY: build test test-long install format vet lint page unit blackbox screenshots bench fuzz generate fresh
+.PHONY: build test test-long install format vet lint page unit blackbox screenshots pictures bench fuzz generate fresh
 
 build:
 	go build -o holt ./cmd/holt
@@ -42,6 +42,10 @@ blackbox:
 # Each view of the page, light and dark, into SCREENSHOTS.
 screenshots:
 	go run ./tests/ui/screenshots $(SCREENSHOTS)
+
+# Those of them that the README shows.
+pictures:
+	go run ./tests/ui/screenshots web/pictures tree-light conflict-dark cluster-dark
 
 bench:
 	go test -run='^$$' -bench=. -benchmem $(PACKAGES)

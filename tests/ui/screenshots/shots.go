@@ -87,7 +87,7 @@ func conflicts(it *set, p *ui.Page) {
 	p.Click("button", "Compare")
 	p.Within("dialog", "Changed by somebody else").See("1 conflict", "Changed by you", "Changed by them")
 	p.Click("radio", "Mine")
-	it.put(config, checkout)
+	p.Until("nothing flashes any more", `!document.querySelector(".flash")`)
 }
 
 func creates(it *set, p *ui.Page) {
@@ -158,7 +158,7 @@ func happens(it *set, p *ui.Page) {
 func charted(_ *set, p *ui.Page) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-	for ui.Eval[int](p, `(document.querySelector(".chart polyline")?.getAttribute("points") || "").split(" ").length`) < 30 {
+	for ui.Eval[int](p, `(document.querySelector(".chart polyline")?.getAttribute("points") || "").split(" ").length`) < 40 {
 		<-ticker.C
 	}
 }
