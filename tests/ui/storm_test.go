@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+
 	"holt/httpapi/client"
 	"holt/httpapi/wire"
 )
@@ -149,4 +152,27 @@ func TestAStorm(t *testing.T) {
 	p.Gone("treeitem", "c000001")
 	_, _, body := m.Get("/v1/znodes/storm/rows/c000002")
 	p.See(body)
+}
+
+// The worker that all tabs share dies: no page goes on saying that it is live, and each goes on by itself.
+func TestTheWorkerDies(t *testing.T) {
+	m := serve(t, nil)
+	put(t, m, "/one", "before")
+	p := chromium.Open(t, m.URL+"/ui/#/tree/one", Options{})
+	p.See("before", "Live · zxid")
+	n := 0
+	for _, info := range do(p, target.GetTargets, target.GetTargetsParams{Filter: target.Filter{{Type: "shared_worker"}}}).TargetInfos {
+		if strings.HasPrefix(info.URL, m.URL) {
+			n++
+			worker, leave := chromedp.NewContext(p.ctx, chromedp.WithTargetID(info.TargetID), chromedp.WithDetachOnCancel())
+			_, _ = chromedp.Run(worker, chromedp.Evaluate[bool]("close(), true")) // no answer may come of it
+			leave()
+		}
+	}
+	if n != 1 {
+		t.Fatalf("%d workers, want 1", n)
+	}
+	put(t, m, "/one", "after")
+	p.See("Resuming from zxid", "Not followed just now")
+	p.See("after", "Live · zxid")
 }
