@@ -170,7 +170,7 @@ interface Loaded { made: number; changed: number; same: number; kept: number; sk
 /** What is to be deleted, and how much is below. */
 interface Doomed { path: string; stat: Stat; below: number; bytes: number }
 /** What was deleted. */
-interface Copy { trees: TreeLine[][]; zxid: number; at: number }
+interface Copy { trees: TreeLine[][]; zxid: number; at: number; offer?: { close(): void } }
 interface Preset { name?: string; mode?: Mode; data?: string }
 type OnPath = (app: App, path: string) => void
 type OnPaths = (app: App, paths: string[]) => void

@@ -103,6 +103,7 @@ func TestZnodesAreDeleted(t *testing.T) {
 	p.Click("button", "Undo…")
 	p.Within("dialog", "Undo a delete").Click("button", "Put back")
 	p.See("8 znodes back.")
+	p.NotSee("/app/config and all below deleted.") // nothing is offered twice
 	p.Find("treeitem", "config 7 children")
 	if s := m.Status("/v1/znodes/app/config/key"); s != 200 {
 		t.Errorf("what was below is not there: %d", s)

@@ -206,7 +206,7 @@ function separator(settings, pane) {
     bar.ariaValueNow = String(width)
     settings.set("tree_width", String(width))
   }
-  size(Number(settings.get("tree_width")) || 440)
+  size(Number(settings.get("tree_width")) || Math.min(440, innerWidth * 0.4))
   return bar
 }
 

@@ -37,18 +37,19 @@ export async function takeCopy(app, items) {
 /** offerUndo keeps a copy, and says what was deleted. @param {App} app @param {Copy | null} copy @param {string} text @param {boolean} [unsure] whether it was is not known yet */
 export function offerUndo(app, copy, text, unsure) {
   const kind = unsure ? undefined : "good"
-  if (!copy) return done(app, text, { kind })
+  if (!copy) return void done(app, text, { kind })
   const kept = all.get(app) || { copies: [], chip: button("Undo…", () => undoDialog(app)) }
   all.set(app, kept)
   kept.copies = [copy, ...kept.copies].slice(0, UNDO_MAX)
   app.shell.tools.append(kept.chip)
-  return done(app, text, { kind, ms: UNDO_MS, action: { label: "Undo", run: () => { undo(app, copy).catch(app.shell.problem) } } })
+  copy.offer = done(app, text, { kind, ms: UNDO_MS, action: { label: "Undo", run: () => { undo(app, copy).catch(app.shell.problem) } } })
 }
 
 /** undo makes again what was deleted, in one transaction, if nothing is there. @param {App} app @param {Copy} copy */
 async function undo(app, copy) {
   const own = ownSession(app), { kept, lost } = parted(copy.trees.flat(), own.owner)
   if (kept.length) await txn(app, creates(kept, (p) => p), kept.some((l) => l.mode === "ephemeral") ? own.id : "")
+  copy.offer?.close()
   const state = all.get(app)
   if (state && !(state.copies = state.copies.filter((c) => c !== copy)).length) state.chip.remove()
   done(app, `${many(kept.length, "znode")} back. Versions and times begin anew.` +
