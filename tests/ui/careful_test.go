@@ -203,3 +203,22 @@ func TestAReadingFromBeforeTheSave(t *testing.T) {
 		t.Errorf("it says %q", said)
 	}
 }
+
+// A file that is dropped beside its field does not take the place of the page.
+func TestAFileThatMissesItsField(t *testing.T) {
+	m := serve(t, nil)
+	put(t, m, "/app", "")
+	p := chromium.Open(t, m.URL+"/ui/#/tree/app", Options{})
+	p.Click("button", "Import")
+	p.Find("dialog", "Import")
+	dropped := func(on string) bool {
+		return Eval[bool](p, `{ let d = new DataTransfer(); d.items.add(new File(["x"], "x.html"))
+			document.querySelector(`+quote(on)+`).dispatchEvent(new DragEvent("drop", {dataTransfer: d, bubbles: true, cancelable: true})) }`)
+	}
+	if dropped("body") || dropped("dialog h2") {
+		t.Error("the browser opens it in place of the page")
+	}
+	if !dropped("dialog [type=file]") {
+		t.Error("its own field does not take it")
+	}
+}

@@ -39,6 +39,10 @@ async function start() {
   addEventListener("beforeunload", (e) => {
     if (app.route.loss()) e.preventDefault()
   })
+  // A file that misses its field would take the place of the page.
+  for (const kind of ["dragover", "drop"]) {
+    addEventListener(kind, (e) => { if (/** @type {DragEvent} */ (e).dataTransfer?.types.includes("Files") && !/** @type {any} */ (e.target).closest?.("[type=file]")) e.preventDefault() })
+  }
   stateLight(app, shell.tools)
 
   /** @type {View | null} */
