@@ -40,12 +40,12 @@ export function mistake(path) {
   const names = path === "/" ? [] : path.slice(1).split("/")
   if (names.includes("")) return "Between two / there is a name."
   if (names.includes(".") || names.includes("..")) return ". and .. are no names."
-  if (/[\0-\x1f\x7f-\x9f\ue000-\uf8ff\ufff0-\uffff]/u.test(path)) return "The path holds a character that names may not have."
+  if (/[\0-\x1f\x7f-\x9f\ue000-\uf8ff\ufff0-\uffff\p{Cs}]/u.test(path)) return "The path holds a character that names may not have."
   return ""
 }
 
 // What is not seen, or changes how its neighbours are seen.
-const hidden = /[\0-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu
+const hidden = /[\p{Cc}\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\u2028\u2029\ufff9-\ufffb]/gu
 
 /** visible is text with whatever hides in it spelled out. @param {string} text */
 export function visible(text) {
