@@ -7,11 +7,11 @@ const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" })
 
 /** words says where the page stands. @param {LiveState} s @param {boolean} paused @param {number} waiting */
 export function words(s, paused, waiting) {
-  if (paused && s.name !== "signed_out") return `Paused: ${many(waiting, "change")} waiting`
-  return {
+  const word = {
     connecting: "Connecting", live: `Live${s.partial ? " in part" : ""} · zxid ${count(s.zxid)}`, resuming: `Resuming from zxid ${count(s.zxid)}`,
     reset: "Reset: reading again", no_leader: "No leader: reads only", offline: `Offline: as of ${clock.format(s.heard)}`, signed_out: "Signed out",
   }[s.name]
+  return paused ? `Paused: ${many(waiting, "change")} waiting${s.name === "live" ? "" : `. ${word}`}` : word
 }
 
 /** @param {App} app @param {HTMLElement} place */
