@@ -6,6 +6,7 @@ import { Dir, PAGE, SORT_MAX } from "./directory.js"
 const PAGES = 60 // of all directories; those not seen for longest go
 const FRESH = 1000 // zxids; what a row missed in more it does not learn from the stream, but is read again
 const SORTED_MAX = 12000 // rows of all directories that are not sorted by name
+const PAUSE = 1000 // ms until a page is asked for again that could not be had
 const LOADS = 4 // pages that are asked for at once; what is drawn then is asked for when it is drawn again
 
 export class Store {
@@ -162,6 +163,7 @@ export class Store {
     if (this.loading.has(key) || this.loading.size >= LOADS || d.status === "gone" || d.size !== PAGE) return
     this.loading.add(key)
     await d.work(() => d.load([k]))
+    if (d.failures) await new Promise((wake) => setTimeout(wake, PAUSE))
     this.loading.delete(key)
     this.say("rows", d.path) // so that it is drawn again
   }

@@ -657,3 +657,18 @@ test("a deletion from before what was read does not take a directory away that w
   live.tell(tree.remove("/d"))
   assert.equal(store.directory("/d").status, "gone")
 })
+
+test("a page that cannot be had is not asked for at every drawing", async (t) => {
+  const { tree, store, names, pass } = story(t, 450)
+  store.open("/d")
+  await pass()
+  tree.failing = true
+  tree.asked.length = 0
+  store.listen(() => setTimeout(() => names(200, 230), 16)) // as the tree draws
+  names(200, 230)
+  await pass(10_000)
+  assert.ok(tree.asked.length > 1 && tree.asked.length < 20, `asked ${tree.asked.length} times`)
+  tree.failing = false
+  await pass(6000)
+  assert.equal(names(200, 230)[0], name(200))
+})
