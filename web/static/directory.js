@@ -33,6 +33,8 @@ export class Dir {
     this.rows = /** @type {Map<string, Row>} */ (new Map())
     this.places = new Map() // of rows: in pages, or in order
     this.ranks = new Map() // the places of others, by name; -1: none
+    this.unsure = new Set() // of ranks: those from before the last round
+    this.ranked = 0 // what was told when they were asked for
     this.told = 0 // the zxid at which a child last came or went
     this.changed = /** @type {Map<string, number>} */ (new Map()) // the zxids of changes to be read, by name
     this.dirty = /** @type {string[]} */ ([]) // names whose rows are new here
@@ -62,7 +64,7 @@ export class Dir {
   /** @param {string} name */
   indexOf(name) {
     const n = this.places.get(name) ?? this.ranks.get(name) ?? -1
-    if (n < 0 && !this.ranks.has(name) && this.status === "ready" && !this.order) void this.rank(name)
+    if (!this.places.has(name) && this.status === "ready" && !this.order && (!this.ranks.has(name) || this.unsure.delete(name))) void this.rank(name)
     return n < 0 || this.order || !this.sort.descending ? n : this.count - 1 - n
   }
 
@@ -95,7 +97,7 @@ export class Dir {
   /** distrust takes nothing that is here for true. */
   distrust() {
     this.epoch++
-    this.zxid = -1
+    this.zxid = this.ranked = -1
     this.told = this.rest = 0
     this.changed.clear()
     for (const x of [...this.pages.values(), ...this.rows.values()]) x.zxid = -1
@@ -124,7 +126,6 @@ export class Dir {
   reshape(zxid) {
     if (zxid <= this.told) return
     this.told = zxid
-    this.ranks.clear()
     this.plan()
   }
 
@@ -205,6 +206,11 @@ export class Dir {
       await this.reread(known().slice(0, FEW))
     })
     this.busy = false
+    if (this.told > this.ranked && this.ranks.size) {
+      this.unsure = new Set(this.ranks.keys())
+      this.store.say("rows", this.path, [])
+    }
+    this.ranked = this.told
     const now = Date.now()
     this.rest = now + Math.max(ROUND, 3 * (now - began), this.failures && Math.min(AGAIN, ROUND * 2 ** this.failures))
     if (this.behind()) this.plan()
@@ -290,12 +296,12 @@ export class Dir {
 
   /** rank asks for the place of a row that is not here. @param {string} name */
   async rank(name) {
-    this.ranks.set(name, -1)
+    if (!this.ranks.has(name)) this.ranks.set(name, -1)
     for (const old of this.ranks.keys()) if (this.ranks.size > RANKS) this.ranks.delete(old)
     await this.work(async () => {
       for (const g of await this.read({ prefix: name, limit: 1 })) {
         this.settle(g.stat, g.zxid)
-        if (g.children[0]?.name === name && this.ranks.has(name)) this.ranks.set(name, g.offset)
+        if (this.ranks.has(name)) this.ranks.set(name, g.children[0]?.name === name ? g.offset : -1)
       }
       this.store.say("rows", this.path, [name])
     })

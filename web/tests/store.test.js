@@ -177,9 +177,14 @@ test("the place of a row that is not here moves with the others", async (t) => {
   await pass()
   live.tell(tree.create("/d/a"))
   await pass()
-  assert.equal(d.indexOf(name(333)), -1)
+  assert.equal(d.indexOf(name(333)), 333) // until it is asked for again
   await pass()
   assert.equal(d.indexOf(name(333)), 334)
+  live.tell(tree.remove(`/d/${name(333)}`))
+  await pass()
+  d.indexOf(name(333))
+  await pass()
+  assert.equal(d.indexOf(name(333)), -1)
 })
 
 test("one changed row is read again alone, keeps its place and flashes", async (t) => {
@@ -671,4 +676,29 @@ test("a page that cannot be had is not asked for at every drawing", async (t) =>
   tree.failing = false
   await pass(6000)
   assert.equal(names(200, 230)[0], name(200))
+})
+
+test("in a directory that changes all the time the place of a row is asked for now and then, and is known meanwhile", async (t) => {
+  const { tree, store, live, pass } = story(t, 450)
+  store.open("/d")
+  await pass()
+  const d = store.directory("/d")
+  const at = () => d.indexOf(name(400))
+  store.listen(() => setTimeout(at, 16)) // as the tree draws
+  at()
+  await pass()
+  assert.equal(at(), 400)
+  tree.asked.length = 0
+  const lost = []
+  for (let i = 0; i < 60; i++) {
+    live.tell(tree.create(`/d/a${String(i).padStart(3, "0")}`))
+    at()
+    await pass(50)
+    if (at() < 0) lost.push(i)
+  }
+  const asked = tree.asked.filter((a) => a.includes("prefix")).length
+  assert.ok(asked > 2 && asked < 20, `asked ${asked} times in 3 s`)
+  assert.deepEqual(lost, [])
+  await pass(2000)
+  assert.equal(at(), 460)
 })
