@@ -286,3 +286,35 @@ func TestAZnodeIsMadeAgainWhileItIsEdited(t *testing.T) {
 		t.Errorf("it holds %q", body)
 	}
 }
+
+// What cannot be read is tried again now and then, not with every change anywhere.
+func TestWhatCannotBeReadIsTriedNowAndThen(t *testing.T) {
+	m := serve(t, nil)
+	put(t, m, "/busy", "")
+	b := stand(t, m)
+	var asked atomic.Int64
+	b.do(func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		if r.URL.Path != "/v1/znodes/busy" {
+			return false
+		}
+		asked.Add(1)
+		w.Header().Set("Holt-Zxid", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = fmt.Fprint(w, `{"code":"throttled","status":503}`) // a page that left needs none
+		return true
+	})
+	p := chromium.Open(t, b.URL+"/ui/#/tree/busy", Options{})
+	p.See("The server is busy.", "Live · zxid")
+	begun := time.Now()
+	n := asked.Load()
+	count(t, m, "/busy", 3000)
+	p.See("Live · zxid 3,001")
+	n = asked.Load() - n
+	t.Logf("asked %d times in %v", n, time.Since(begun).Round(time.Millisecond))
+	if most := 5 + 2*int64(time.Since(begun)/(200*time.Millisecond)); n > most {
+		t.Errorf("asked %d times, want %d at most", n, most)
+	}
+	b.nothing()
+	put(t, m, "/busy", "at last")
+	p.See("at last", "Followed live.")
+}

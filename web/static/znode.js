@@ -45,6 +45,8 @@ class Pane {
     // Whether data is loaded however large.
     this.agreed = false
     this.reading = /** @type {AbortController | null} */ (null)
+    // The timer of the next attempt.
+    this.retry = 0
     // Whether it changed while it was read.
     this.again = false
     // Whether editing begins when the data is here.
@@ -90,12 +92,16 @@ class Pane {
       } }, h("bdi", null, visible(base(p)))))))
     fill(this.heading, h("bdi", null, visible(base(path))))
     if (focused) this.heading.focus()
+    const again = () => {
+      this.retry = 0
+      if (this.problem && this.path === path) this.read()
+    }
     this.stops = [this.app.store.follow(path, (c) => {
       if (c.type !== "deleted" || !this.seen) this.read()
       // If it is older than what was read, it was made again since.
       else if (c.zxid > this.seen.zxid) this.gone(c.zxid)
     }), this.app.live.listen((m) => {
-      if (m.kind === "state" && m.state.name === "live" && this.problem) this.read()
+      if (m.kind === "state" && m.state.name === "live" && this.problem) this.retry ||= window.setTimeout(again, PAUSE)
       this.renderAsOf()
     })]
     this.read()
