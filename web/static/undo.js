@@ -63,7 +63,7 @@ export function undoDialog(app) {
   const d = openDialog({
     title: "Undo a delete", buttons: [],
     body: [h("p", null, "Kept while the page is open."),
-      copies.map((c) => h("div", { class: "card" }, h("p", null, `${many(c.trees.flat().length, "znode")} as of zxid ${c.zxid}, deleted ${ago(c.at)}`), pathList(c.trees.map((t) => t[0].path)),
+      copies.map((c) => h("div", { class: "card" }, h("p", null, `${many(c.trees.flat().length, "znode")} as of zxid ${c.zxid}, copied ${ago(c.at)}`), pathList(c.trees.map((t) => t[0].path)),
         button("Put back", () => undo(app, c).then(d.close, (err) => d.trouble(sentence(err))))))],
   })
 }
