@@ -109,3 +109,25 @@ func TestTheFirstStepsOnAPhone(t *testing.T) {
 	p.Click("button", "Back to the tree")
 	p.Find("treeitem", "hello")
 }
+
+// An ephemeral may belong to a session that a program holds, by its id, which the page forgets.
+func TestAnEphemeralOfAnotherSession(t *testing.T) {
+	m := serve(t, nil)
+	s := hold(t, m, "/up")
+	p := chromium.Open(t, m.URL+"/ui/", Options{})
+	p.Click("button", "Create below")
+	d := p.Within("dialog", "Create a znode")
+	d.Fill("Name", "also-up")
+	d.Choose("Kind", "ephemeral")
+	d.Choose("Session", "Another session, by its id")
+	d.Fill("Id of the session", "too short")
+	d.Click("button", "Create")
+	d.See("The id of a session has 32 characters.")
+	d.Fill("Id of the session", string(s.ID))
+	d.NotSee(string(s.ID)) // nor in the curl line
+	d.Click("button", "Create")
+	p.See("/also-up is made.")
+	p.Find("treeitem", "also-up ephemeral of "+s.Owner)
+	p.Within("tree", "Znodes").Click("link", s.Owner)
+	p.See("2 ephemeral znodes", "/also-up")
+}
