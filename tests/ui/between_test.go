@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -317,4 +319,40 @@ func TestWhatCannotBeReadIsTriedNowAndThen(t *testing.T) {
 	b.nothing()
 	put(t, m, "/busy", "at last")
 	p.See("at last", "Followed live.")
+}
+
+// Who leaves an import while it is under way is told what is known of it, and that it may not be all.
+func TestAnImportIsLeft(t *testing.T) {
+	m := serve(t, nil)
+	put(t, m, "/app", "")
+	b := stand(t, m)
+	file := filepath.Join(t.TempDir(), "app.ndjson")
+	if err := os.WriteFile(file, []byte(`{"path":"/app/one","mode":"persistent","data":"new","encoding":"utf8"}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := chromium.Open(t, b.URL+"/ui/#/tree/app", Options{})
+	p.Click("button", "Import")
+	d := p.Within("dialog", "Import")
+	p.Give("dialog input[type=file]", file)
+	d.See("1 new")
+	come, leave := make(chan struct{}), make(chan struct{})
+	b.do(func(w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+		if !writes(r) {
+			return false
+		}
+		next.ServeHTTP(httptest.NewRecorder(), r) // it is done
+		close(come)
+		<-leave
+		return true
+	})
+	d.Click("button", "Import")
+	<-come
+	p.Answer(true)
+	d.Click("button", "Cancel")
+	d.See("Nobody knows yet whether that was done", "Known to be loaded: 0 made", "Import again to go on")
+	b.nothing()
+	close(leave)
+	if _, _, body := m.Get("/v1/znodes/app/one"); body != "new" {
+		t.Errorf("it holds %q", body)
+	}
 }
