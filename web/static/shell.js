@@ -54,7 +54,7 @@ export function makeShell(config, settings) {
   async function copy(text) {
     try {
       await navigator.clipboard.writeText(text) // there is none where the page came without TLS from another machine
-      toast("Copied.", { ms: 2000 })
+      toast("Copied.", { ms: 5000 })
     } catch {
       toast("The browser does not let the page copy this: " + visible(text), { ms: 3 * TOAST_MS })
     }
