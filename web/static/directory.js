@@ -298,12 +298,15 @@ export class Dir {
   async rank(name) {
     if (!this.ranks.has(name)) this.ranks.set(name, -1)
     for (const old of this.ranks.keys()) if (this.ranks.size > RANKS) this.ranks.delete(old)
+    let known = false
     await this.work(async () => {
       for (const g of await this.read({ prefix: name, limit: 1 })) {
+        known = true
         this.settle(g.stat, g.zxid)
         if (this.ranks.has(name)) this.ranks.set(name, g.children[0]?.name === name ? g.offset : -1)
       }
       this.store.say("rows", this.path, [name])
     })
+    if (!known) this.ranks.delete(name) // it is asked for again when it is drawn
   }
 }

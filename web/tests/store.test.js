@@ -702,3 +702,19 @@ test("in a directory that changes all the time the place of a row is asked for n
   await pass(2000)
   assert.equal(at(), 460)
 })
+
+test("the place of a row whose reading failed is asked for again", async (t) => {
+  const { tree, store, pass } = story(t, 450)
+  store.open("/d")
+  await pass()
+  const d = store.directory("/d")
+  const at = () => d.indexOf(name(400))
+  store.listen(() => setTimeout(at, 16))
+  tree.failing = true
+  at()
+  await pass(3000)
+  assert.equal(at(), -1)
+  tree.failing = false
+  await pass(10_000)
+  assert.equal(at(), 400)
+})
