@@ -24,7 +24,7 @@ func TestReadOnlyWritesNothing(t *testing.T) {
 	d.Click("button", "Delete")
 	p.See("/one deleted.")
 	p.Gone("treeitem", "one")
-	p.Click("treeitem", "two")
+	Eval[bool](p, `location.hash = "#/tree/two", true`)
 	p.See("two persistent")
 	p.Click("button", "Edit")
 	p.Fill("Data of /two", "other")
