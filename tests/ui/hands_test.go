@@ -35,7 +35,13 @@ func TestAllByMouse(t *testing.T) {
 	m := full(t, nil)
 	p := chromium.Open(t, m.URL+"/ui/#/tree/app?open=/app/config", Options{})
 	p.Click("button", "Go to…")
+	field := `document.querySelector("dialog input").getBoundingClientRect().top`
+	before := Eval[float64](p, field)
 	p.Fill("Path", "/app/co")
+	p.Find("option", "config")
+	if after := Eval[float64](p, field); after != before {
+		t.Errorf("the field went from %v to %v when the offers came: a click meant for it may be one on them", before, after)
+	}
 	p.Click("option", "config")
 	p.Find("heading", "config")
 	p.Click("treeitem", "motd")
