@@ -48,7 +48,7 @@ export function firstRun(app, leave) {
       i === at && [h("button", { type: "button", class: "main", onclick: () => run(s) }, s[1]), h("pre", { tabindex: 0, "aria-label": "With curl" }, curl(s[4], url(s), { headers: s[5], data: s[6] }))])),
     at === steps.length && h("li", null, "That is all. Ctrl+K goes to any path, and ? shows the keys."))
   }
-  app.live.want("first steps", { paths: [PATH, ALIVE], since: api.zxid }) // what is done before the stream stands is told too
+  app.live.want("first steps", { paths: [PATH, ALIVE] })
   const stop = app.live.listen((m) => {
     if (m.kind !== "events") return
     const was = at
