@@ -106,6 +106,32 @@ func TestTheStateLightHasAShape(t *testing.T) {
 	}
 }
 
+// What the state light says has many lengths. Nothing below it moves, so that a click finds what it was meant for.
+func TestTheStateMovesNothing(t *testing.T) {
+	for _, size := range []Size{Phone, {800, 700}, Desktop} {
+		m := serve(t, nil)
+		p := chromium.Open(t, m.URL+"/ui/", Options{Size: size})
+		p.See("Live · zxid")
+		top := func() float64 {
+			return Eval[float64](p, `document.querySelector("main").getBoundingClientRect().top`)
+		}
+		live := top()
+		p.Click("button", "Pause")
+		p.See("Paused: 0 changes waiting")
+		paused := top()
+		p.Expect("")
+		m.Kill()
+		p.See("Paused: 0 changes waiting. Offline: as of ")
+		if offline := top(); live != paused || live != offline {
+			t.Errorf("at a width of %d the view begins at %g live, %g paused, %g offline", size.Width, live, paused, offline)
+		}
+		Eval[bool](p, `document.querySelector(".light").lastChild.replaceChildren("Live"), true`)
+		if short := top(); short != live {
+			t.Errorf("at a width of %d the view begins at %g, with one short word at %g", size.Width, live, short)
+		}
+	}
+}
+
 // A phone shows one pane: on an empty tree it is the one that teaches.
 func TestTheFirstStepsOnAPhone(t *testing.T) {
 	m := serve(t, nil)

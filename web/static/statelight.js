@@ -34,10 +34,9 @@ export function stateLight(app, place) {
     due = 0
     const s = live.state
     const name = live.paused ? "paused" : s.name
-    const [first, zxid] = words(s, live.paused, live.waiting).split(" · ")
-    fill(text, first, zxid && h("span", { class: "zx" }, " · ", zxid))
+    fill(text, words(s, live.paused, live.waiting))
     light.dataset.state = name
-    light.title = `Member ${app.config.member}, ${s.leader === "?" ? "leader not known yet" : s.leader ? `leader ${s.leader}` : "no leader"}.` +
+    light.title = `${text.textContent}. Member ${app.config.member}, ${s.leader === "?" ? "leader not known yet" : s.leader ? `leader ${s.leader}` : "no leader"}.` +
       (s.partial ? " More is open than one stream follows: reload what matters, or close something." : "")
     if (s.name === "live" && !live.paused) delete document.body.dataset.stale
     else document.body.dataset.stale = "yes"
