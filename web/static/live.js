@@ -6,6 +6,7 @@ const DEBOUNCE = 150 // ms in which wishes are gathered,
 const APART = 600 // and between two that are sent
 const TICK = 1000 // ms; longer where the page is not seen
 const POLL = 5000 // ms between two questions to the cluster, while it is seen
+const LATE = 3000 // ms without its answer until the page no longer says that it is live
 const PING = 5000 // ms between two words to the hub
 const DEAF = 1 // words without an answer until it is left
 const ASLEEP = 15000 // ms between two ticks after which no connection is trusted
@@ -242,7 +243,7 @@ export class Live {
 
   async poll() {
     try {
-      const { leader } = await this.api.get("/v1/cluster", undefined, { timeout: POLL, headers: { "Holt-Zxid": "0" } })
+      const { leader } = await this.api.get("/v1/cluster", undefined, { timeout: LATE, headers: { "Holt-Zxid": "0" } })
       this.show({ leader })
     } catch {
       // Heard already.
