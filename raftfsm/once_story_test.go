@@ -33,11 +33,12 @@ func (f *failpoint) Publish(s *znode.State) {
 // withFailpoints is a cluster whose members stand still once they have carried out the create of a path, each at its own failpoint.
 func withFailpoints(t *testing.T, at string, tell func(t *testing.T, c *raftfsmtest.Cluster, points []*failpoint)) {
 	points := make([]*failpoint, 3)
-	for i := range points {
-		points[i] = &failpoint{path(at), make(chan struct{}), make(chan struct{})}
-	}
 	cfg := raftfsmtest.Config{Attach: func(member int) raftfsmtest.Attachment {
 		p := points[member]
+		if p == nil { // made in the bubble: its time would stand still for whoever waits on a channel from without
+			p = &failpoint{path(at), make(chan struct{}), make(chan struct{})}
+			points[member] = p
+		}
 		return raftfsmtest.Attachment{Watchers: p, Opened: func(*raftfsm.Node) {}, Closed: func() {
 			select {
 			case <-p.released:
