@@ -67,6 +67,29 @@ func signIn(w http.ResponseWriter, status int) {
 	_, _ = fmt.Fprint(w, "<!doctype html><title>Sign in</title><script>window.attacked=1</script>") // a page that left needs none
 }
 
+// holdWrite lets the next write wait between page and member: come is closed when it is there, and leave is to be closed for it to go on.
+func (b *between) holdWrite() (come, leave chan struct{}) {
+	come, leave = make(chan struct{}), make(chan struct{})
+	b.do(func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		if writes(r) {
+			close(come)
+			<-leave
+		}
+		return false
+	})
+	return come, leave
+}
+
+// choose writes a file and gives it to the file field within scope, as a person who picks one.
+func choose(p *Page, scope, name, content string) {
+	p.t.Helper()
+	file := filepath.Join(p.t.TempDir(), name)
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	p.Give(scope+" input[type=file]", file)
+}
+
 func writes(r *http.Request) bool { return r.Method != http.MethodGet && r.Method != http.MethodHead }
 
 // loseWrites lets every write be done and its answer be lost, and tells of it.
@@ -201,14 +224,7 @@ func TestADialogThatIsClosedTooEarly(t *testing.T) {
 	p.Click("button", "Create below")
 	d := p.Within("dialog", "Create a znode")
 	d.Fill("Name", "one")
-	come, leave := make(chan struct{}), make(chan struct{})
-	b.do(func(w http.ResponseWriter, r *http.Request, next http.Handler) bool {
-		if writes(r) {
-			close(come)
-			<-leave
-		}
-		return false
-	})
+	come, leave := b.holdWrite()
 	d.Click("button", "Create")
 	<-come
 	p.Press("Escape")
@@ -326,14 +342,10 @@ func TestAnImportIsLeft(t *testing.T) {
 	m := serve(t, nil)
 	put(t, m, "/app", "")
 	b := stand(t, m)
-	file := filepath.Join(t.TempDir(), "app.ndjson")
-	if err := os.WriteFile(file, []byte(`{"path":"/app/one","mode":"persistent","data":"new","encoding":"utf8"}`+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	p := chromium.Open(t, b.URL+"/ui/#/tree/app", Options{})
 	p.Click("button", "Import")
 	d := p.Within("dialog", "Import")
-	p.Give("dialog input[type=file]", file)
+	choose(p, "dialog", "app.ndjson", `{"path":"/app/one","mode":"persistent","data":"new","encoding":"utf8"}`+"\n")
 	d.See("1 new")
 	come, leave := make(chan struct{}), make(chan struct{})
 	b.do(func(w http.ResponseWriter, r *http.Request, next http.Handler) bool {

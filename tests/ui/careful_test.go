@@ -4,8 +4,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -15,15 +13,11 @@ import (
 func TestAnImportOverWhatChanged(t *testing.T) {
 	m := serve(t, nil)
 	put(t, m, "/app/one", "old")
-	file := filepath.Join(t.TempDir(), "app.ndjson")
 	lines := `{"path":"/app","mode":"persistent","data":"","encoding":"utf8"}` + "\n" + `{"path":"/app/one","mode":"persistent","data":"new","encoding":"utf8"}` + "\n"
-	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	p := chromium.Open(t, m.URL+"/ui/#/tree/app", Options{})
 	p.Click("button", "Import")
 	d := p.Within("dialog", "Import")
-	p.Give("dialog input[type=file]", file)
+	choose(p, "dialog", "app.ndjson", lines)
 	d.See("1 conflicting")
 	d.Click("checkbox", "Replace data that differs")
 	d.See("1 changed")
@@ -119,14 +113,10 @@ func TestEveryWayOutIsGuarded(t *testing.T) {
 func TestTooLargeForAZnode(t *testing.T) {
 	m := serve(t, nil)
 	put(t, m, "/big", "old")
-	file := filepath.Join(t.TempDir(), "big.bin")
-	if err := os.WriteFile(file, make([]byte, 12<<20), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	p := chromium.Open(t, m.URL+"/ui/#/tree/big", Options{})
 	p.Click("button", "Edit")
 	p.Find("textbox", "Data of /big")
-	p.Give(".znode input[type=file]", file)
+	choose(p, ".znode", "big.bin", strings.Repeat("\x00", 12<<20))
 	p.Gone("textbox", "Data of /big")
 	p.Click("button", "Save…")
 	d := p.Within("dialog", "Save this?")

@@ -2,8 +2,6 @@ package ui
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -193,15 +191,11 @@ func TestAnExportIsImported(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, m, "/app/config/features", "changed: since\n")
-	file := filepath.Join(t.TempDir(), "app.ndjson")
-	if err := os.WriteFile(file, exported, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	p.Click("button", "Import")
 	d := p.Within("dialog", "Import")
 	d.Click("button", "Import")
 	d.See("Choose a file that can be loaded first.")
-	p.Give("dialog input[type=file]", file)
+	choose(p, "dialog", "app.ndjson", string(exported))
 	d.See("1 new", "0 changed", "1 conflicting", "6 skipped", "the same", "/app/config/motd")
 	p.AxeInBoth("the preview of an import")
 	d.Click("checkbox", "Replace data that differs")
@@ -214,11 +208,8 @@ func TestAnExportIsImported(t *testing.T) {
 	}
 
 	// A damaged file says where.
-	if err := os.WriteFile(file, []byte("{\"path\":\"/x\",\"mode\":\"persistent\",\"data\":\"\",\"encoding\":\"utf8\"}\nnonsense\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	p.Click("button", "Import")
-	p.Give("dialog input[type=file]", file)
+	choose(p, "dialog", "app.ndjson", `{"path":"/x","mode":"persistent","data":"","encoding":"utf8"}`+"\nnonsense\n")
 	d.See("Line 2: It is no JSON object with a path.")
 }
 

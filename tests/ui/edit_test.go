@@ -2,9 +2,6 @@ package ui
 
 import (
 	"context"
-	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -168,14 +165,7 @@ func TestMadeAgainAsItWas(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.See("It was deleted meanwhile.")
-	come, leave := make(chan struct{}), make(chan struct{})
-	b.do(func(w http.ResponseWriter, r *http.Request, next http.Handler) bool {
-		if writes(r) {
-			close(come)
-			<-leave
-		}
-		return false
-	})
+	come, leave := b.holdWrite()
 	p.Click("button", "Create it again with this")
 	<-come
 	p.Fill("Data of /lease", "newer")
@@ -225,11 +215,7 @@ func TestBytesStayAsTheyAre(t *testing.T) {
 	// A file that differs in its line ends alone is another text.
 	put(t, m, "/bytes", "a\nb\n")
 	p.Value("Data of /bytes", "a\nb\n")
-	file := filepath.Join(t.TempDir(), "windows.txt")
-	if err := os.WriteFile(file, []byte("a\r\nb\r\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p.Give(".znode input[type=file]", file)
+	choose(p, ".znode", "windows.txt", "a\r\nb\r\n")
 	p.See("Lines end in CR LF, and stay so.")
 	p.Click("button", "Save…")
 	p.Within("dialog", "Save this?").Click("button", "Save")

@@ -1,8 +1,6 @@
 package ui
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 )
 
@@ -76,12 +74,8 @@ func TestAnImportFromWithin(t *testing.T) {
 	m := full(t, nil)
 	p := chromium.Open(t, m.URL+"/ui/#/tree/app/config/motd", Options{})
 	p.See("Friday at noon")
-	file := filepath.Join(t.TempDir(), "config.ndjson")
-	if err := os.WriteFile(file, []byte("{\"path\":\"/app/config\",\"mode\":\"persistent\",\"data\":\"\",\"encoding\":\"utf8\"}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	p.Click("button", "Import")
-	p.Give("dialog input[type=file]", file)
+	choose(p, "dialog", "config.ndjson", `{"path":"/app/config","mode":"persistent","data":"","encoding":"utf8"}`+"\n")
 	p.Within("dialog", "Import").Value("To", "/app/config")
 }
 

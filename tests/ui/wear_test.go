@@ -1,13 +1,10 @@
 package ui
 
 import (
-	"bytes"
 	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -102,24 +99,20 @@ func TestPackedDataAndFiles(t *testing.T) {
 		t.Errorf("inside: %q, %v", inside, err)
 	}
 
-	file := filepath.Join(t.TempDir(), "logo.bin")
-	data := bytes.Repeat([]byte{0, 1, 2, 0xff}, 100)
-	if err := os.WriteFile(file, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	data := strings.Repeat("\x00\x01\x02\xff", 100)
 	p.Go(m.URL + "/ui/#/tree/app/config/motd")
 	p.Click("button", "Edit")
-	p.Give("main input[type=file]", file)
+	choose(p, "main", "logo.bin", data)
 	p.See("00000000 00 01 02 ff")
 	p.Click("button", "Save…")
 	d.Click("button", "Save")
 	p.See("Binary, 400 bytes")
-	if _, _, body := m.Get("/v1/znodes/app/config/motd"); body != string(data) {
+	if _, _, body := m.Get("/v1/znodes/app/config/motd"); body != data {
 		t.Errorf("it holds %d other bytes", len(body))
 	}
 	p.Click("button", "Create below")
 	p.Fill("Name", "logo")
-	p.Give("dialog input[type=file]", file)
+	choose(p, "dialog", "logo.bin", data)
 	p.Within("dialog", "Create a znode").Click("button", "Create")
 	p.See("/app/config/motd/logo is made.", "Binary, 400 bytes")
 }
