@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"holt/raftfsm/command"
-	"holt/raftfsm/znode"
 )
 
 // AddMember makes a server a member, or changes the address, the URL or the kind of one. It may be called on any member and returns
@@ -21,10 +20,4 @@ func (n *Node) RemoveMember(ctx context.Context, name string) error {
 // Transfer gives leadership to a voter, "" to whichever is most up to date, and returns once that one leads. It may be called on any member.
 func (n *Node) Transfer(ctx context.Context, to string) error {
 	return command.ErrNoLeader
-}
-
-// Restore replaces the tree on all members by the one in s: its sessions end, its zxid is lifted above the present one, streams are told to
-// read again. It may be called on any member and gives the zxid of the restored state.
-func (n *Node) Restore(ctx context.Context, s *znode.State) (znode.Zxid, error) {
-	return 0, command.ErrNoLeader
 }
