@@ -28,7 +28,7 @@ func (m *Machine) Lives(o Owner) bool { return m.sessions.Get(o) != nil }
 func (m *Machine) use(z Zxid) *Session {
 	s := *m.session
 	s.Used = z
-	m.changeSessions().live.Set(&s)
+	m.changeSessions().renew(&s)
 	return &s
 }
 

@@ -85,6 +85,7 @@ func (m *Machine) fire(i int, e Event) {
 		slices.SortFunc(told, compareTold)
 		r.Told = r.Told[:from+len(slices.Compact(told))]
 	}
+	m.fired += uint64(len(r.Told) - from)
 	for _, w := range gone {
 		m.drop(w)
 	}

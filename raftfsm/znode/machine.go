@@ -16,6 +16,7 @@ type Machine struct {
 	index        outcomeIndex
 	sessionsView *Sessions // the copy in the last State; nil once it is out of date
 	counts       map[Owner]*counts
+	fired        uint64 // watches of sessions, since the machine was made; no part of the state
 
 	// Of the transaction under way.
 	session *Session // it belongs to; nil if to none
@@ -82,6 +83,9 @@ func (m *Machine) State() *State {
 
 // Zxid is that of the last transaction that changed anything.
 func (m *Machine) Zxid() Zxid { return m.zxid }
+
+// Fired is how often watches of sessions have fired since the machine was made: for each event once for every session that it is told.
+func (m *Machine) Fired() uint64 { return m.fired }
 
 // Advance says what time the transactions that follow have, in a state that is later already, that; and the term of the
 // entry they are in.

@@ -19,6 +19,7 @@ type Sessions struct {
 	ephemerals *btree.BTreeG[ephemeral]  // by owner, path
 	byOwner    *btree.BTreeG[*Watch]     // by owner, path, mode
 	byPath     *btree.BTreeG[*Watch]     // by path, mode, owner
+	sum        uint64                    // of the hashes of sessions, alive and ended, and watches
 }
 
 type keyed struct {
@@ -57,6 +58,7 @@ func (s *Sessions) Copy() *Sessions {
 	return &Sessions{
 		live: s.live.Copy(), keys: s.keys.Copy(), ended: s.ended.Copy(), endings: s.endings,
 		ephemerals: s.ephemerals.Copy(), byOwner: s.byOwner.Copy(), byPath: s.byPath.Copy(),
+		sum: s.sum,
 	}
 }
 
@@ -128,11 +130,22 @@ func (s *Sessions) WatchesAt(p Path) iter.Seq[*Watch] {
 func (s *Sessions) open(n *Session) {
 	s.live.Set(n)
 	s.keys.Set(keyed{n.Key, n.Owner})
+	s.sum += n.hash()
+}
+
+// renew puts a live session as it is now in the place of what it was.
+func (s *Sessions) renew(n *Session) {
+	if old, ok := s.live.Set(n); ok {
+		s.sum -= old.hash()
+	}
+	s.sum += n.hash()
 }
 
 // end makes a live session, without ephemerals and watches by now, a tombstone.
 func (s *Sessions) end(t *Tombstone) {
-	s.live.Delete(&Session{Owner: t.Owner})
+	if gone, ok := s.live.Delete(&Session{Owner: t.Owner}); ok {
+		s.sum -= gone.hash()
+	}
 	s.bury(t)
 }
 
@@ -140,6 +153,7 @@ func (s *Sessions) bury(t *Tombstone) {
 	s.keys.Set(keyed{t.Key, t.Owner})
 	s.ended.Set(t)
 	s.endings = append(s.endings, t)
+	s.sum += t.hash()
 }
 
 // forget drops the tombstones of sessions that ended before a time, and the oldest of too many.
@@ -148,6 +162,7 @@ func (s *Sessions) forget(before int64) {
 		t := s.endings[0]
 		s.endings = s.endings[1:]
 		s.ended.Delete(t)
+		s.sum -= t.hash()
 		s.keys.Delete(keyed{key: t.Key})
 	}
 }
@@ -166,12 +181,16 @@ func (s *Sessions) watch(w *Watch) bool {
 	}
 	s.byOwner.Set(w)
 	s.byPath.Set(w)
+	s.sum += w.hash()
 	return true
 }
 
 // unwatch says whether w was there.
 func (s *Sessions) unwatch(w *Watch) bool {
-	_, ok := s.byOwner.Delete(w)
+	gone, ok := s.byOwner.Delete(w)
 	s.byPath.Delete(w)
+	if ok {
+		s.sum -= gone.hash()
+	}
 	return ok
 }

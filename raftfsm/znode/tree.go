@@ -16,6 +16,7 @@ const degree = 32
 type Tree struct {
 	nodes *btree.BTreeG[*Node]
 	bytes int64                // of all data
+	sum   uint64               // of the hashes of all znodes
 	due   *btree.BTreeG[dueAt] // those that go of themselves; nil before the first
 }
 
@@ -97,7 +98,7 @@ func (t *Tree) Bytes() int64 { return t.bytes }
 
 // Copy is the tree as it is now.
 func (t *Tree) Copy() *Tree {
-	c := &Tree{nodes: t.nodes.Copy(), bytes: t.bytes}
+	c := &Tree{nodes: t.nodes.Copy(), bytes: t.bytes, sum: t.sum}
 	if t.due != nil {
 		c.due = t.due.Copy()
 	}
@@ -150,8 +151,10 @@ func (t *Tree) walk(n *Node, yield func(*Node) bool) bool {
 func (t *Tree) set(n *Node) (old *Node) {
 	old, _ = t.nodes.Set(n)
 	t.bytes += int64(len(n.Data()))
+	t.sum += n.hash()
 	if old != nil {
 		t.bytes -= int64(len(old.Data()))
+		t.sum -= old.hash()
 		t.undue(old)
 	}
 	t.enlist(n)
@@ -161,6 +164,7 @@ func (t *Tree) set(n *Node) (old *Node) {
 func (t *Tree) remove(n *Node) {
 	if gone, ok := t.nodes.Delete(n); ok {
 		t.bytes -= int64(len(gone.Data()))
+		t.sum -= gone.hash()
 		t.undue(gone)
 	}
 }
@@ -187,5 +191,6 @@ func (t *Tree) undue(n *Node) {
 func (t *Tree) load(n *Node) {
 	t.nodes.Load(n)
 	t.bytes += int64(len(n.Data()))
+	t.sum += n.hash()
 	t.enlist(n)
 }

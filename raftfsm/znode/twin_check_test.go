@@ -99,6 +99,9 @@ func TestMachineAgreesWithTwin(t *testing.T) {
 			res := m.Apply(txn)
 			compareResult(t, res, tw, txn)
 			met.note(m, res, txn)
+			if m.Digest() != recounted(m) {
+				t.Fatalf("after %+v the digest is not what all that is there comes to", txn)
+			}
 			second.Apply(txn)
 			if txn.Once != nil {
 				past = append(past, txn)
@@ -124,6 +127,9 @@ func TestMachineAgreesWithTwin(t *testing.T) {
 		compareState(t, m, tw)
 		if !bytes.Equal(rapidEncode(t, m.State()), rapidEncode(t, second.State())) {
 			t.Fatal("a machine that was restored went another way")
+		}
+		if m.Digest() != second.Digest() || m.Digest() != reread(t, m).Digest() {
+			t.Fatal("a machine that was restored has another digest")
 		}
 		for _, k := range old {
 			if !bytes.Equal(k.bytes, rapidEncode(t, k.state)) {
