@@ -20,12 +20,15 @@ export const duplicateDialog = (app, path) => place(app, path, false)
 function place(app, path, moves) {
   if (!mayWrite(app)) return
   const own = ownSession(app), box = curlBox(), label = moves ? "Move" : "Duplicate"
-  const notes = h("div", null, wait())
+  const notes = h("div")
   const to = input(moves ? path : path + "-copy"), parents = check("Make parents that are missing")
   // What is made, once it is read.
   let lines = /** @type {TreeLine[]} */ ([])
 
-  const look = () => read().catch((err) => fill(notes, problemBox(err)))
+  const look = () => {
+    fill(notes, wait()) // what was counted before is past
+    return read().catch((err) => fill(notes, problemBox(err)))
+  }
   async function read() {
     lines = []
     const most = await limits(app)
