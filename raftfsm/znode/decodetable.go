@@ -63,7 +63,7 @@ func (d *decoder) ended(newest Zxid, now int64) error {
 		if d.bad != nil {
 			return d.bad
 		}
-		if !d.fresh(k, t.Owner, newest) || t.Reason == 0 || t.Zxid <= last.Zxid || t.Zxid > newest ||
+		if !d.fresh(k, t.Owner, newest) || t.Reason == 0 || t.Zxid < last.Zxid || t.Zxid > newest ||
 			Zxid(t.Owner) >= t.Zxid || t.Time < last.Time || t.Time > now {
 			return corrupt("the end of session %s cannot be", t.Owner)
 		}
@@ -149,6 +149,17 @@ func (d *decoder) history(newest Zxid) (*History, error) {
 		}
 	}
 	return h, d.bad
+}
+
+// restored reads the zxid of the last restore, which left no history of what was before.
+func (d *decoder) restored(h *History) error {
+	if err := d.section(sectionRestored); err != nil {
+		return err
+	}
+	if h.restored = Zxid(d.num()); d.bad == nil && (h.restored == 0 || h.restored > h.floor) {
+		return corrupt("a restore at zxid %d, and a history from %d", h.restored, h.floor)
+	}
+	return d.bad
 }
 
 func (d *decoder) chunk(at, newest Zxid) (*chunk, error) {

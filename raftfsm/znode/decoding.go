@@ -101,6 +101,11 @@ func (d *decoder) state() (*State, error) {
 			return nil, err
 		}
 	}
+	if d.version > neverRestored {
+		if err := d.restored(&s.History); err != nil {
+			return nil, err
+		}
+	}
 	if err := d.owners(); err != nil {
 		return nil, err
 	}

@@ -143,7 +143,6 @@ func everyField(t *testing.T, of any, hash func() uint64, skip string) {
 	}
 }
 
-
 // What every change pays twice.
 func BenchmarkHashOfAZnode(b *testing.B) {
 	r := newRig(b)

@@ -12,14 +12,17 @@ import (
 //
 //	magic, format version
 //	sections: a tag byte each; meta (zxid, time, number of znodes), then znodes in the order of the tree,
-//	then sessions (those alive, ended, watches), the history (its chunks) and the outcomes that are kept
+//	then sessions (those alive, ended, watches), the history (its chunks) and the outcomes that are kept,
+//	then, where there was one, the zxid of the last restore
 //	the end tag and a CRC32C of all before it, low byte first
 //
 // Numbers are uvarints. Equal states give equal bytes on every member, however they came to them. Version 1 had neither
-// sessions nor history, version 2 neither outcomes nor containers; both are still read.
+// sessions nor history, version 2 neither outcomes nor containers, and version 3, which is still written of a state that was never
+// restored, no restore; all are still read.
 const (
-	stateMagic   = "holtstate"
-	stateVersion = 3
+	stateMagic    = "holtstate"
+	stateVersion  = 4
+	neverRestored = 3
 
 	sectionEnd      = 0
 	sectionMeta     = 1
@@ -27,6 +30,7 @@ const (
 	sectionSessions = 3
 	sectionHistory  = 4
 	sectionOutcomes = 5
+	sectionRestored = 6
 
 	// bufferBytes is the unit of reading and writing; the data of any znode fits in.
 	bufferBytes = 2 * MaxDataBytes
@@ -49,7 +53,7 @@ func (s *State) Encode(w io.Writer) error {
 	e := &encoder{crc: crc32.New(castagnoli)}
 	e.w = bufio.NewWriterSize(io.MultiWriter(w, e.crc), bufferBytes)
 	e.str(stateMagic)
-	e.byte(stateVersion)
+	e.byte(s.formatVersion())
 	e.byte(sectionMeta)
 	e.num(uint64(s.Zxid))
 	e.num(uint64(s.Time))
@@ -63,6 +67,10 @@ func (s *State) Encode(w io.Writer) error {
 	e.sessions(s.Sessions)
 	e.history(&s.History)
 	e.outcomes(&s.Outcomes)
+	if s.formatVersion() > neverRestored {
+		e.byte(sectionRestored)
+		e.num(uint64(s.History.restored))
+	}
 	e.byte(sectionEnd)
 	if e.err == nil {
 		e.err = e.w.Flush()
@@ -71,6 +79,14 @@ func (s *State) Encode(w io.Writer) error {
 		_, e.err = w.Write(binary.LittleEndian.AppendUint32(nil, e.crc.Sum32()))
 	}
 	return e.err
+}
+
+// formatVersion is that of the encoding of s.
+func (s *State) formatVersion() byte {
+	if s.History.restored == 0 {
+		return neverRestored
+	}
+	return stateVersion
 }
 
 type encoder struct {

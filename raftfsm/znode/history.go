@@ -31,6 +31,8 @@ type History struct {
 	floor   Zxid // everything after it is here
 	bytes   int
 	records int
+
+	restored Zxid // of the last restore, 0 if there was none
 }
 
 // chunk is records in their encoding, the first counted from base. The bytes are only ever appended to, so what a reader
@@ -84,6 +86,9 @@ func (c *chunk) remark() {
 
 // Floor is the zxid after which the history is whole.
 func (h *History) Floor() Zxid { return h.floor }
+
+// Restored is the zxid of the last restore, 0 if there was none: whoever followed what was before it has seen a tree that is no more.
+func (h *History) Restored() Zxid { return h.restored }
 
 // Len is how many records there are.
 func (h *History) Len() int { return h.records }
