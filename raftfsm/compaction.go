@@ -3,6 +3,7 @@ package raftfsm
 import (
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/raft"
 )
@@ -62,7 +63,13 @@ func (n *Node) compact(trailing uint64) {
 	if err := n.raft.ReloadConfig(conf); err != nil {
 		n.log.Warn("setting how much log is kept", "error", err)
 	}
-	if err := n.raft.Snapshot().Error(); err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) && !errors.Is(err, raft.ErrRaftShutdown) {
+	begun := time.Now()
+	err := n.raft.Snapshot().Error()
+	if errors.Is(err, raft.ErrNothingNewToSnapshot) || errors.Is(err, raft.ErrRaftShutdown) {
+		return
+	}
+	n.counts.snapshot(time.Since(begun), err)
+	if err != nil {
 		n.log.Warn("taking a snapshot", "error", err)
 	}
 }

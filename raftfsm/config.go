@@ -34,6 +34,8 @@ type Config struct {
 	Watchers Watchers
 	// Sessions keeps the leases. Nil: nobody does, and sessions never expire.
 	Sessions Sessions
+	// Meter is told how large things were and how long they took. Nil: nobody is.
+	Meter Meter
 	// Logger gets what happens.
 	Logger *slog.Logger
 	// Version is that of the program, for the members who ask; at most MaxVersionBytes. Streams tells them how many streams of
@@ -100,6 +102,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxStall, time.Second)
 	setDefault(&c.SnapshotBytes, SnapshotBytes)
 	setDefault(&c.DiskReserve, DefaultDiskReserve)
+	if c.Meter == nil {
+		c.Meter = unmetered{}
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -77,6 +77,7 @@ func (n *Node) forward(r role) bool {
 	}
 	ctx, cancel := context.WithTimeout(n.ctx, sendTimeout)
 	defer cancel()
+	n.counts.forwarded.Add(uint64(len(batch)))
 	if err := conn.Send(ctx, kindForward, b); err != nil {
 		if errors.Is(err, peer.ErrNotSent) {
 			o.again(n.calls.unsend(batch, w))
@@ -179,6 +180,7 @@ func (n *Node) onRefused(from peer.Target, kind byte, b []byte) {
 		return
 	}
 	back := n.calls.unsend(n.calls.find(seqs), way{nums[0], nums[1]})
+	n.counts.takenBack.Add(uint64(len(back)))
 	if b[0] == reasonDiskFull {
 		for _, c := range back {
 			n.calls.end(c, outcome{err: command.ErrDiskFull})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -22,6 +23,8 @@ type fsm struct {
 	size     *logSize
 	watchers Watchers // may be nil
 	sessions Sessions // may be nil
+	counts   *counts
+	meter    Meter
 
 	// Reused from entry to entry.
 	entry   command.Entry
@@ -30,10 +33,11 @@ type fsm struct {
 	voided  []uint64
 	replies []any
 	changes []command.SessionChange
+	batch   batchCounts
 }
 
 func newFSM(log *slog.Logger, p *progress, cs *calls, out *outbox, size *logSize) *fsm {
-	f := &fsm{log: log, progress: p, calls: cs, outbox: out, machine: znode.NewMachine(), size: size}
+	f := &fsm{log: log, progress: p, calls: cs, outbox: out, machine: znode.NewMachine(), size: size, counts: &counts{}, meter: unmetered{}}
 	p.publish(&view{state: f.machine.State()})
 	return f
 }
@@ -57,7 +61,7 @@ func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
 // ApplyBatch applies entries, publishes the state they lead to, and only then answers: whoever is answered reads a state
 // that has the answer in it.
 func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
-	before := f.machine.Zxid()
+	begun, before, fired := time.Now(), f.machine.Zxid(), f.machine.Fired()
 	for _, l := range logs {
 		if l.Type == raft.LogCommand {
 			f.apply(l)
@@ -70,6 +74,8 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 	}
 	f.progress.publish(v)
 	f.tell(v)
+	f.counts.applied(&f.batch, fired, f.machine.Fired())
+	f.meter.Applied(time.Since(begun))
 	f.outbox.again(f.calls.answerAll(f.answers, v.index))
 	clear(f.answers)
 	f.answers = f.answers[:0]
@@ -120,6 +126,7 @@ func (f *fsm) carryOut(wanted bool) (results []*znode.Result) {
 	}
 	for i := range f.cmd.Txns {
 		r := f.machine.Apply(&f.cmd.Txns[i])
+		f.batch.note(&f.cmd.Txns[i], r)
 		if f.sessions != nil && !r.Replayed {
 			f.noteSession(r)
 		}

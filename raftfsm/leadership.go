@@ -28,6 +28,7 @@ const (
 func (n *Node) observe() {
 	ch := make(chan raft.Observation, 16)
 	o := raft.NewObserver(ch, false, func(o *raft.Observation) bool {
+		n.counts.observed(o)
 		switch o.Data.(type) {
 		case raft.LeaderObservation, raft.RaftState:
 			return true
@@ -40,9 +41,11 @@ func (n *Node) observe() {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	led := ""
+	n.counts.leader(false, n.started)
 	for {
 		r := n.role()
 		if r.leader != led {
+			n.counts.leader(r.leader != "", time.Now())
 			if r.leader == "" {
 				n.log.Warn("no leader", "term", r.term)
 			} else {

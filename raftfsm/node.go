@@ -38,6 +38,7 @@ type Node struct {
 	asks         *peer.Pool // not behind writes: those may be held back
 	reports      reports
 	started      time.Time
+	counts       counts
 	links        atomic.Uint64 // how many connections of writes have ended: what is sent next goes over a later one
 
 	ready atomic.Bool // caught up once since the start
@@ -69,7 +70,7 @@ func Open(cfg Config) (*Node, error) {
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.stop = n.ctx.Done()
 	n.progress.stop = n.stop
-	n.reads = rounds{ask: n.readIndex, ctx: n.ctx, spawn: n.wg.Go}
+	n.reads = rounds{ask: n.readIndex, ctx: n.ctx, spawn: n.wg.Go, ended: n.countRound}
 	n.leaderRounds = rounds{ask: n.leaderIndex, ctx: n.ctx, spawn: n.wg.Go}
 	n.size = &logSize{limit: cfg.SnapshotBytes, state: n.stateBytes, due: func() {
 		trailing := n.size.trailing()
@@ -100,6 +101,7 @@ func (n *Node) open() (err error) {
 	}
 	f := newFSM(n.log, n.progress, n.calls, n.outbox, n.size)
 	f.watchers, f.sessions = cfg.Watchers, cfg.Sessions
+	f.counts, f.meter = &n.counts, cfg.Meter
 	n.raft, err = raft.NewRaft(n.raftConfig(), f, cfg.Storage.Logs, cfg.Storage.Stable, cfg.Storage.Snaps, n.trans)
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting raft: %w", err), n.trans.Close())
@@ -184,6 +186,7 @@ func (n *Node) catchUp() {
 	for {
 		if _, err := n.Linearizable(n.ctx); err == nil {
 			n.ready.Store(true)
+			n.counts.live.Store(true)
 			n.log.Info("ready", "zxid", n.progress.now.Load().state.Zxid)
 			return
 		}
@@ -213,6 +216,12 @@ func (n *Node) Propose(ctx context.Context, txn *znode.Txn) (*znode.Result, erro
 // for itself, or with an error none of them was, or none is known to have been. There may be so many as command.Command's Validate
 // allows.
 func (n *Node) ProposeAll(ctx context.Context, txns []znode.Txn) ([]*znode.Result, error) {
+	results, err := n.proposeAll(ctx, txns)
+	n.counts.wrote(results, err, len(txns))
+	return results, err
+}
+
+func (n *Node) proposeAll(ctx context.Context, txns []znode.Txn) ([]*znode.Result, error) {
 	if n.ctx.Err() != nil {
 		return nil, command.ErrShuttingDown
 	}
@@ -229,6 +238,7 @@ func (n *Node) ProposeAll(ctx context.Context, txns []znode.Txn) ([]*znode.Resul
 	case <-n.stop:
 		o = n.calls.giveUp(c, command.ErrShuttingDown)
 	}
+	n.logProposal(c, &o)
 	return o.results, o.err
 }
 

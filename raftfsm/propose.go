@@ -42,8 +42,11 @@ func (o *outbox) propose(term uint64) bool {
 	}
 	now := n.cfg.Now().UnixMilli()
 	entry := command.Entry{Term: term, Time: now, Commands: e.commands}
-	f := n.raft.Apply(entry.Append(make([]byte, 0, entry.Size())), enqueueTimeout)
+	size := entry.Size()
+	n.cfg.Meter.Proposed(len(e.commands), size)
+	f := n.raft.Apply(entry.Append(make([]byte, 0, size)), enqueueTimeout)
 	o.follow(f, func(err error) {
+		n.logEntry(f, e, term, err)
 		select {
 		case n.nudge <- struct{}{}:
 		default:

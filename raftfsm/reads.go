@@ -29,6 +29,7 @@ type rounds struct {
 	ask   func(ctx context.Context) (index uint64, err error)
 	ctx   context.Context // ends all rounds
 	spawn func(func())
+	ended func(took time.Duration, err error) // told of each round; nil: nobody is
 
 	mu      sync.Mutex // guards what follows
 	running bool
@@ -86,8 +87,12 @@ func (rs *rounds) run() {
 		}
 		rs.mu.Unlock()
 		ctx, cancel := context.WithTimeout(rs.ctx, roundTimeout)
+		begun := time.Now()
 		r.index, r.err = rs.ask(ctx)
 		cancel()
+		if rs.ended != nil {
+			rs.ended(time.Since(begun), r.err)
+		}
 		close(r.done)
 	}
 }

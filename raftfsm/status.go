@@ -1,6 +1,10 @@
 package raftfsm
 
-import "holt/raftfsm/znode"
+import (
+	"time"
+
+	"holt/raftfsm/znode"
+)
 
 // Status is the cluster as this member knows it.
 type Status struct {
@@ -48,18 +52,34 @@ type Stats struct {
 	DiskFull     bool
 	Sessions     int // alive
 	Ephemerals   int
-	Watches      int // of sessions
-	History      int // records
+	Watches      int           // of sessions
+	History      int           // records
+	Members      int           // of the cluster
+	Voters       int           // of them
+	PeersUp      int           // of the others that this one has a connection to
+	LastContact  time.Duration // since this member heard of its leader; 0 if it leads
+	Snapshot     SnapshotMark
+	Counts       Counts
 }
 
 // Stats never waits.
 func (n *Node) Stats() Stats {
 	v, r := n.progress.now.Load(), n.role()
-	return Stats{
+	s := Stats{
 		Zxid: v.state.Zxid, Term: r.term, AppliedIndex: v.index, CommitIndex: n.raft.CommitIndex(), LastIndex: n.raft.LastIndex(),
 		Leader: r.leads, HasLeader: r.leader != "", Ready: n.Ready(), Znodes: v.state.Tree.Len(), DataBytes: v.state.Tree.Bytes(),
 		Calls: n.calls.len(), DiskFree: n.disk.free.Load(), DiskFull: n.disk.full.Load(),
 		Sessions: v.state.Sessions.Len(), Ephemerals: v.state.Sessions.NumEphemerals(), Watches: v.state.Sessions.NumWatches(),
-		History: v.state.History.Len(),
+		History: v.state.History.Len(), PeersUp: n.asks.Counts().Up, LastContact: n.lastContact(r.leads), Counts: n.counted(),
 	}
+	for _, m := range n.servers() {
+		s.Members++
+		if m.Voter {
+			s.Voters++
+		}
+	}
+	if mark := n.progress.saved.Load(); mark != nil {
+		s.Snapshot = *mark
+	}
+	return s
 }

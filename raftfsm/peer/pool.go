@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,6 +29,8 @@ type Pool struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // keepers
+	lost   atomic.Uint64  // connections
+	failed atomic.Uint64  // dials
 
 	mu      sync.Mutex // guards the fields below
 	keepers map[Target]*keeper
@@ -159,6 +162,9 @@ func (p *Pool) hold(k *keeper) bool {
 	}
 	conn, err := p.mux.Dial(k.ctx, k.target, push)
 	if err != nil {
+		if k.ctx.Err() == nil {
+			p.failed.Add(1)
+		}
 		if k.failed(err) {
 			p.mux.log.Warn("member cannot be reached", "target", k.target.String(), "error", err)
 		}
@@ -173,6 +179,7 @@ func (p *Pool) hold(k *keeper) bool {
 	err = conn.Err()
 	conn.Close()
 	if k.ctx.Err() == nil {
+		p.lost.Add(1)
 		p.mux.log.Info("connection to member ended", "target", k.target.String(), "error", err)
 		if p.cfg.OnDown != nil {
 			p.cfg.OnDown(k.target)
