@@ -22,8 +22,11 @@ const DefaultHeartbeat = 500 * time.Millisecond
 type Config struct {
 	// Name is this member's, for ever.
 	Name string
-	// Members is the list the cluster starts from; it counts only on the first start.
+	// Members is the list the cluster starts from; it counts only on the first start, but for the URLs of those in it. For a member
+	// that joins it is who was there when it came.
 	Members []Member
+	// Joined says that the member does not begin a cluster: it knows of no members until the leader of one tells it.
+	Joined bool
 	// RaftAdvertise is what the others call this member's raft address.
 	RaftAdvertise string
 	// Storage holds log, vote and snapshots. Whoever opened it closes it, after the Node.
@@ -44,7 +47,7 @@ type Config struct {
 	Streams func() int
 
 	// Heartbeat is how long a follower waits for its leader before it asks for votes, give or take; the timeouts of
-	// elections and of the leader's lease follow from it. Default DefaultHeartbeat; a cluster of one waits a tenth of it.
+	// elections and of the leader's lease follow from it. Default DefaultHeartbeat. Who is the only voter does not wait.
 	Heartbeat time.Duration
 	// RPCTimeout bounds one exchange with a member that does not answer. Default 5 s.
 	RPCTimeout time.Duration
@@ -124,9 +127,6 @@ func (n *Node) raftConfig() *raft.Config {
 	c.LocalID = raft.ServerID(n.cfg.Name)
 	c.Logger = raftLogger(n.log)
 	c.HeartbeatTimeout = n.cfg.Heartbeat
-	if len(n.cfg.Members) == 1 {
-		c.HeartbeatTimeout = max(n.cfg.Heartbeat/10, 10*time.Millisecond) // nobody else to hear from
-	}
 	c.ElectionTimeout = c.HeartbeatTimeout
 	c.LeaderLeaseTimeout = c.HeartbeatTimeout * 4 / 5
 	c.CommitTimeout = 50 * time.Millisecond // nudges are quicker

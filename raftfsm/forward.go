@@ -20,6 +20,9 @@ const (
 	kindFence     = 5 // call: the index after which nothing more comes of what was sent over lost connections
 	kindAsk       = 6 // call: something about sessions, for the leader to answer
 	kindReport    = 7 // call: how a member is
+	// 8 to 15 are for others
+	kindChange = 16 // call: a change of the members, for the leader to make
+	kindMember = 17 // call: whether the caller is a member
 )
 
 // Why a leader does not propose a forwarded command.

@@ -19,6 +19,8 @@ const (
 	settleTime = 6 * time.Millisecond
 	// refusedTries is how often a dead leader's port is tried.
 	refusedTries = 3
+	// handOverReach bounds how long a leader that stops looks for a voter that answers.
+	handOverReach = 200 * time.Millisecond
 	// nudgePauseMin and nudgePauseMax bound the pauses between telling a member of a commit again; they double.
 	nudgePauseMin = 500 * time.Microsecond
 	nudgePauseMax = 16 * time.Millisecond
@@ -40,7 +42,7 @@ func (n *Node) observe() {
 	// An observation can be dropped when many come at once; the tick makes up for it.
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
-	led := ""
+	led, known := "", make(map[peer.Target]bool)
 	n.counts.leader(false, n.started)
 	for {
 		r := n.role()
@@ -53,10 +55,11 @@ func (n *Node) observe() {
 			}
 			led = r.leader
 		}
-		n.connect(r)
+		known = n.connect(r, known)
 		select {
 		case <-ch:
 		case <-tick.C:
+			n.electAlone()
 		case <-n.stop:
 			return
 		}
@@ -65,15 +68,38 @@ func (n *Node) observe() {
 }
 
 // connect opens the connections this member needs in its role before the first request does. The one to the leader also
-// tells of its death.
-func (n *Node) connect(r role) {
+// tells of its death. Those to whom it knew and who is not there any more are given up.
+func (n *Node) connect(r role, known map[peer.Target]bool) (now map[peer.Target]bool) {
+	now = make(map[peer.Target]bool)
 	if !r.leads && r.leader != "" {
 		n.writes.Try(r.target())
+		now[r.target()] = true
 	}
 	for _, s := range n.servers() {
 		if s.Name != n.cfg.Name {
 			n.asks.Try(s.target())
+			now[s.target()] = true
 		}
+	}
+	for t := range known {
+		if !now[t] {
+			n.asks.Drop(t)
+			n.writes.Drop(t)
+		}
+	}
+	return now
+}
+
+// electAlone makes the only voter lead: there is nobody to hear from first.
+func (n *Node) electAlone() {
+	if n.raft.State() != raft.Follower {
+		return
+	}
+	if vs := n.voters(); len(vs) != 1 || vs[0].Name != n.cfg.Name {
+		return
+	}
+	if err := n.trans.ElectNow(); err != nil {
+		n.log.Debug("could not start an election", "error", err)
 	}
 }
 
@@ -274,11 +300,21 @@ func (n *Node) tell(s server, v *view) bool {
 // HandOver gives leadership to another voter, if this member leads and there is one. It is for a member that stops:
 // requests under way then go to the new leader.
 func (n *Node) HandOver(ctx context.Context) error {
-	if !n.leads() || len(n.voters()) < 2 {
+	voters := n.voters()
+	if !n.leads() || len(voters) < 2 {
 		return nil
 	}
+	brief, cancel := context.WithTimeout(ctx, handOverReach)
+	next, ok := n.successor(brief, voters)
+	cancel()
 	done := make(chan error, 1)
-	go func() { done <- n.raft.LeadershipTransfer().Error() }()
+	go func() {
+		if ok {
+			done <- n.raft.LeadershipTransferToServer(raft.ServerID(next.Name), next.raw).Error()
+			return
+		}
+		done <- n.raft.LeadershipTransfer().Error() // whoever raft takes for the best
+	}()
 	select {
 	case err := <-done:
 		return err

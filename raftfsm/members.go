@@ -57,24 +57,51 @@ func ClusterID(ms []Member) string {
 
 // server is a member as raft's configuration has it.
 type server struct {
-	Name, Addr string
-	Voter      bool
+	Name string
+	address
+	Voter bool
+	raw   raft.ServerAddress // what address was read from
 }
 
 func (s server) target() peer.Target { return peer.Target{Name: s.Name, Addr: s.Addr} }
 
-// servers are the present members.
+// joins says whether the member follows without a vote and is to get one.
+func (s server) joins() bool { return !s.Voter && !s.Observer }
+
+// servers are the present members. Raft's configuration is the one that was written last, committed or not, as its rules want it.
 func (n *Node) servers() []server {
 	var out []server
 	for _, s := range n.raft.GetConfiguration().Configuration().Servers {
-		out = append(out, server{string(s.ID), string(s.Address), s.Suffrage == raft.Voter})
+		out = append(out, server{string(s.ID), parseAddress(s.Address), s.Suffrage == raft.Voter, s.Address})
 	}
 	return out
 }
 
-func (n *Node) voters() []server {
-	return slices.DeleteFunc(n.servers(), func(s server) bool { return !s.Voter })
+func (n *Node) voters() []server { return votersOf(n.servers()) }
+
+// votersOf are those that vote; all is not used again.
+func votersOf(all []server) []server {
+	return slices.DeleteFunc(all, func(s server) bool { return !s.Voter })
 }
+
+// find is where the member of that name is, -1 if it is nowhere.
+func find(all []server, name string) int {
+	return slices.IndexFunc(all, func(s server) bool { return s.Name == name })
+}
+
+// firstURL is the URL of a member from the cluster's first start, of which raft's configuration has none.
+func (n *Node) firstURL(name string) string {
+	for _, m := range n.cfg.Members {
+		if m.Name == name {
+			return m.URL
+		}
+	}
+	return ""
+}
+
+// IsMember says whether this server is one of the cluster's members, as far as it knows: one that joins is not at first, one that was
+// removed is not any more, and learns of it from its log or within whereaboutsEvery of losing its leader.
+func (n *Node) IsMember() bool { return !n.out.Load() && find(n.servers(), n.cfg.Name) >= 0 }
 
 // role is what this member is at the moment.
 type role struct {
@@ -92,8 +119,9 @@ func (n *Node) role() role {
 		r.leader = n.cfg.Name
 		return r
 	}
+	// The address is what the leader calls itself, which is good even while the configuration has an old one.
 	addr, id := n.raft.LeaderWithID()
-	if r.leader, r.addr = string(id), string(addr); r.leader == n.cfg.Name {
+	if r.leader, r.addr = string(id), parseAddress(addr).Addr; r.leader == n.cfg.Name {
 		r.leader = "" // it was this one
 	}
 	return r

@@ -47,6 +47,9 @@ type Node struct {
 	opened  chan struct{} // closed once raft is set
 	nudgeMu sync.Mutex    // guards nudging
 	nudging map[string]bool
+	changing chan struct{} // a token while this member, leading, changes who the members are
+	out      atomic.Bool   // this member has heard that it was removed
+
 
 	ctx       context.Context // ends with stop
 	cancel    context.CancelFunc
@@ -68,6 +71,7 @@ func Open(cfg Config) (*Node, error) {
 	}
 	n.outbox.node = n
 	n.ctx, n.cancel = context.WithCancel(context.Background())
+		changing: make(chan struct{}, 1),
 	n.stop = n.ctx.Done()
 	n.progress.stop = n.stop
 	n.reads = rounds{ask: n.readIndex, ctx: n.ctx, spawn: n.wg.Go, ended: n.countRound}
@@ -89,7 +93,7 @@ func (n *Node) open() (err error) {
 		Stream: n.mux.RaftLayer(cfg.RaftAdvertise), MaxPool: 3, MaxRPCsInFlight: guard.MaxRPCsInFlight,
 		Timeout: cfg.RPCTimeout, Logger: raftLogger(n.log),
 	})
-	n.trans, err = guard.NewTransport(guard.TransportConfig{Inner: inner, Stall: cfg.Storage.Stall, MaxStall: cfg.MaxStall})
+	n.trans, err = guard.NewTransport(guard.TransportConfig{Inner: dialing{inner}, Stall: cfg.Storage.Stall, MaxStall: cfg.MaxStall})
 	if err != nil {
 		return err
 	}
@@ -117,7 +121,9 @@ func (n *Node) open() (err error) {
 	if err != nil {
 		return errors.Join(err, n.raft.Shutdown().Error(), n.trans.Close())
 	}
-	for _, run := range []func(){n.outbox.run, n.observe, n.nudges, n.watchDisk, n.catchUp} {
+		kindChange:    {Handler: n.onChange},
+		kindMember:    {Handler: n.onMember},
+	for _, run := range []func(){n.outbox.run, n.observe, n.nudges, n.watchDisk, n.catchUp, n.tend, n.whereabouts} {
 		n.wg.Go(run)
 	}
 	close(n.opened)
@@ -125,12 +131,16 @@ func (n *Node) open() (err error) {
 	return nil
 }
 
-// bootstrap writes the first configuration, unless there is one.
+	n.electAlone()
+// bootstrap writes the first configuration, unless there is one or it is for others to send.
 func (n *Node) bootstrap() error {
 	s := n.cfg.Storage
 	var conf raft.Configuration
 	for _, m := range n.cfg.Members {
 		conf.Servers = append(conf.Servers, raft.Server{Suffrage: raft.Voter, ID: raft.ServerID(m.Name), Address: raft.ServerAddress(m.RaftAddr)})
+	if n.cfg.Joined {
+		return nil
+	}
 	}
 	has, err := raft.HasExistingState(s.Logs, s.Stable, s.Snaps)
 	switch {

@@ -9,6 +9,7 @@ import (
 // Status is the cluster as this member knows it.
 type Status struct {
 	Name    string
+	Cluster string // its id, in hex
 	Leader  string // "" while there is none
 	Term    uint64
 	Zxid    znode.Zxid
@@ -18,19 +19,20 @@ type Status struct {
 // MemberStatus is one member of it.
 type MemberStatus struct {
 	Member
-	Voter bool
+	Voter bool `json:"voter"`
+	// Observer says that it is never to vote. Who neither votes nor is an observer is promoted once it has caught up.
+	Observer bool `json:"observer"`
 }
 
 // Status never waits.
 func (n *Node) Status() Status {
 	r := n.role()
-	s := Status{Name: n.cfg.Name, Leader: r.leader, Term: r.term, Zxid: n.progress.now.Load().state.Zxid}
-	urls := make(map[string]string)
-	for _, m := range n.cfg.Members {
-		urls[m.Name] = m.URL
-	}
-	for _, v := range n.servers() {
-		s.Members = append(s.Members, MemberStatus{Member{v.Name, v.Addr, urls[v.Name]}, v.Voter})
+	s := Status{Name: n.cfg.Name, Cluster: n.mux.Cluster(), Leader: r.leader, Term: r.term, Zxid: n.progress.now.Load().state.Zxid}
+	for _, m := range n.servers() {
+		if m.URL == "" {
+			m.URL = n.firstURL(m.Name)
+		}
+		s.Members = append(s.Members, MemberStatus{Member{m.Name, m.Addr, m.URL}, m.Voter, m.Observer})
 	}
 	return s
 }

@@ -16,8 +16,22 @@ import (
 	"holt/raftfsm/guard"
 )
 
-// MembersFile, in a member's folder, has the list the cluster started from.
-const MembersFile = "members.json"
+// The files of this package in a member's folder.
+const (
+	// MembersFile has the list the cluster started from, in the folder of a member that was there then.
+	MembersFile = "members.json"
+	// JoinFile is in the folder of any other member instead: it never begins a cluster. It has what the member was told when it came.
+	JoinFile = "join.json"
+)
+
+// maxMembersBytes bounds either.
+const maxMembersBytes = 1 << 20
+
+// Join is a cluster that a new member is to join.
+type Join struct {
+	Cluster string         `json:"cluster"` // its id
+	Members []MemberStatus `json:"members"` // who is in it
+}
 
 // snapshotsKept is how many snapshots stay on disk.
 const snapshotsKept = 2
@@ -28,7 +42,8 @@ type Folder struct {
 	Dir     string
 	Name    string
 	Cluster string
-	Members []Member
+	Members []Member // see Config
+	Joined  bool     // see Config
 	store   *guard.Store
 }
 
@@ -39,7 +54,10 @@ type FolderConfig struct {
 	Name string
 	// Members are the list for the first start; on later ones the stored list counts.
 	Members []Member
-	Logger  *slog.Logger
+	// Join, on the first start, has the member join a cluster instead of beginning one with Members. On later ones it is not needed;
+	// the id, if it is given, must be the folder's.
+	Join   *Join
+	Logger *slog.Logger
 	// Fatal is called with the first error after which the disk cannot be trusted. It should end the process.
 	Fatal func(error)
 	// ObserveAppend is told how long each write to the log took. May be nil.
@@ -63,11 +81,13 @@ func OpenFolder(cfg FolderConfig) (*Folder, error) {
 		return nil, err
 	}
 	want := guard.Identity{Name: cfg.Name}
+	if cfg.Join != nil {
+		want.Cluster = cfg.Join.Cluster
+	}
 	if !lived {
-		if err := ValidateMembers(cfg.Members); err != nil {
+		if err := firstStart(cfg, &want); err != nil {
 			return nil, err
 		}
-		want.Cluster = ClusterID(cfg.Members)
 	}
 	store, err := guard.OpenStore(cfg.Dir, want)
 	if err != nil {
@@ -80,8 +100,66 @@ func OpenFolder(cfg FolderConfig) (*Folder, error) {
 	return f, nil
 }
 
+// firstStart does what must be done before the folder has an identity, from when on it is never asked again how it came to be.
+func firstStart(cfg FolderConfig, want *guard.Identity) error {
+	path := filepath.Join(cfg.Dir, JoinFile)
+	if cfg.Join == nil {
+		if err := ValidateMembers(cfg.Members); err != nil {
+			return err
+		}
+		want.Cluster = ClusterID(cfg.Members)
+		if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+			return err // nil, too: of a start that came to nothing
+		}
+		return nil
+	}
+	if err := cfg.Join.check(cfg.Name); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	return writeJSON(path, cfg.Join)
+}
+
+// check refuses to join as one who is there already and votes: a voter that lost its folder has forgotten what it acknowledged and whom
+// it voted for, and must not go on as if it were the same.
+func (j *Join) check(name string) error {
+	if j.Cluster == "" {
+		return errors.New("the id of the cluster to join is not known")
+	}
+	for _, m := range j.Members {
+		if m.Name == name && m.Voter {
+			return fmt.Errorf("member %q votes in the cluster already, and this folder is new: if the member has lost its folder, remove it from the cluster first (holt cluster remove %s)", name, name)
+		}
+	}
+	return ValidateMembers(j.list())
+}
+
+// list is the members without what changes.
+func (j *Join) list() (ms []Member) {
+	for _, m := range j.Members {
+		ms = append(ms, m.Member)
+	}
+	return ms
+}
+
+// keepList reads the list of members the folder has, or writes it on the first start.
+func (f *Folder) keepList(first []Member) (err error) {
+	var j Join
+	switch err := readJSON(filepath.Join(f.Dir, JoinFile), &j); {
+	case err == nil:
+		f.Joined, f.Members = true, j.list()
+		return ValidateMembers(f.Members)
+	case !errors.Is(err, os.ErrNotExist):
+		return err
+	}
+	f.Members, err = keepMembers(filepath.Join(f.Dir, MembersFile), first)
+	return err
+}
+
 func (f *Folder) open(cfg FolderConfig) (err error) {
-	if f.Members, err = keepMembers(filepath.Join(f.Dir, MembersFile), cfg.Members); err != nil {
+	if err := f.keepList(cfg.Members); err != nil {
 		return err
 	}
 	f.Stall = &guard.Stall{}
@@ -119,8 +197,8 @@ func checkEntry(l *raft.Log) error {
 }
 
 // keepMembers reads the list of members, or writes it where there is none yet.
-func keepMembers(path string, first []Member) ([]Member, error) {
-	b, err := os.ReadFile(path)
+func keepMembers(path string, first []Member) (ms []Member, err error) {
+	err = readJSON(path, &ms)
 	if errors.Is(err, os.ErrNotExist) {
 		if err := ValidateMembers(first); err != nil {
 			return nil, fmt.Errorf("%s is missing: %w", path, err)
@@ -130,16 +208,28 @@ func keepMembers(path string, first []Member) ([]Member, error) {
 	if err != nil {
 		return nil, err
 	}
-	var ms []Member
-	if err := json.Unmarshal(b, &ms); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
 	return ms, ValidateMembers(ms)
 }
 
-// writeMembers puts the file in its place whole or not at all.
-func writeMembers(path string, ms []Member) error {
-	b, err := json.MarshalIndent(ms, "", "  ")
+func writeMembers(path string, ms []Member) error { return writeJSON(path, ms) }
+
+func readJSON(path string, v any) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if len(b) > maxMembersBytes {
+		return fmt.Errorf("%s has %d bytes, the limit is %d", path, len(b), maxMembersBytes)
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// writeJSON puts the file in its place whole or not at all.
+func writeJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -167,10 +167,6 @@ func checkInChild(dir string) error {
 }
 
 func (m *member) openNode() error {
-	names := make(map[string]string)
-	for _, f := range m.folder.Members {
-		names[f.RaftAddr] = f.Name
-	}
 	self, err := m.cfg.self(m.folder.Name, m.folder.Members)
 	if err != nil {
 		return usageError{err}
@@ -180,7 +176,7 @@ func (m *member) openNode() error {
 	}
 	mux, err := peer.Listen(peer.Config{
 		Name: m.folder.Name, Cluster: m.folder.Cluster, Secret: []byte(m.cfg.PeerSecret), LoopbackOnly: m.cfg.PeerSecret == "",
-		BindAddr: m.cfg.RaftAddr, NameOf: func(addr string) string { return names[addr] }, Logger: m.log,
+		BindAddr: m.cfg.RaftAddr, Logger: m.log,
 	})
 	if err != nil {
 		return err

@@ -100,9 +100,6 @@ type Config struct {
 	Listener net.Listener
 	// Dial replaces net.Dialer.
 	Dial DialFunc
-	// NameOf gives the name of the member at a raft address, "" when unknown:
-	// then any member may answer. Nil knows none.
-	NameOf func(addr string) string
 
 	// HandshakeTimeout and MaxHandshakes replace the constants of the same name
 	// when they are not zero.
@@ -139,9 +136,6 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxHandshakes == 0 {
 		c.MaxHandshakes = MaxHandshakes
-	}
-	if c.NameOf == nil {
-		c.NameOf = func(string) string { return "" }
 	}
 	return c
 }

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"sync"
 	"testing"
@@ -65,9 +66,7 @@ type node struct {
 // start runs raft for the member name among all.
 func start(t *testing.T, n *peertest.Network, name string, all []string) *node {
 	t.Helper()
-	cfg := configOf(t, n, name)
-	cfg.NameOf = func(addr string) string { return addr[:len(addr)-len(":7")] }
-	m, err := Listen(cfg)
+	m, err := Listen(configOf(t, n, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +83,7 @@ func start(t *testing.T, n *peertest.Network, name string, all []string) *node {
 	}
 	var servers []raft.Server
 	for _, s := range all {
-		servers = append(servers, raft.Server{ID: raft.ServerID(s), Address: raft.ServerAddress(s + ":7")})
+		servers = append(servers, raft.Server{ID: raft.ServerID(s), Address: RaftAddress(Target{s, s + ":7"})})
 	}
 	if err := x.raft.BootstrapCluster(raft.Configuration{Servers: servers}).Error(); err != nil {
 		t.Fatal(err)
@@ -232,6 +231,30 @@ func TestARaftLayerCanBeReplaced(t *testing.T) {
 		}
 		if _, err := out.Dial("ash:7", time.Second); err == nil {
 			t.Error("a closed layer dials")
+		}
+	})
+}
+
+func TestARaftAddressNamesAMemberOrAny(t *testing.T) {
+	for _, want := range []Target{{"ash", "ash:7"}, {"", "ash:7"}, {"an odd name", "[::1]:7"}} {
+		if got := raftTarget(RaftAddress(want)); got != want {
+			t.Errorf("%+v became %+v", want, got)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		n := peertest.New()
+		ash := member(t, n, "ash", nil)
+		birch := member(t, n, "birch", nil)
+		ash.RaftLayer("ash:7")
+		out := birch.RaftLayer("birch:7")
+		if c, err := out.Dial(RaftAddress(Target{"ash", "ash:7"}), time.Second); err != nil {
+			t.Errorf("by its name: %v", err)
+		} else {
+			c.Close()
+		}
+		var refused *RefusedError
+		if _, err := out.Dial(RaftAddress(Target{"cedar", "ash:7"}), time.Second); !errors.As(err, &refused) || refused.Reason != WrongName {
+			t.Errorf("by the name of another: %v", err)
 		}
 	})
 }

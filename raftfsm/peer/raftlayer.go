@@ -3,15 +3,33 @@ package peer
 import (
 	"context"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/raft"
 )
 
+// RaftAddress is a target as an address for raft's transport, which knows no
+// more of a member than its address: see RaftLayer.
+func RaftAddress(t Target) raft.ServerAddress {
+	if t.Name == "" {
+		return raft.ServerAddress(t.Addr)
+	}
+	return raft.ServerAddress(t.Name + " " + t.Addr)
+}
+
+// raftTarget undoes RaftAddress: there is no space in a host:port.
+func raftTarget(a raft.ServerAddress) Target {
+	s := string(a)
+	i := strings.LastIndexByte(s, ' ')
+	return Target{Name: s[:max(i, 0)], Addr: s[i+1:]}
+}
+
 // RaftLayer is the stream layer for raft's NetworkTransport. Its address is the
-// advertised host:port as text, never resolved. Its Dial authenticates, wants the
-// member Config.NameOf gives for the address, and resolves the host each time.
+// advertised host:port as text, never resolved. Its Dial takes what RaftAddress
+// makes of a target, authenticates, wants the member of that name (any, where
+// there is only a host:port), and resolves the host each time.
 //
 // Closing the layer ends its connections in both directions: NetworkTransport
 // closes its layer but not the connections it pooled. A second call replaces the
@@ -114,12 +132,11 @@ func (l *raftLayer) Accept() (net.Conn, error) {
 	}
 }
 
-// Dial connects to the member at a raft address.
+// Dial connects to the member that RaftAddress named.
 func (l *raftLayer) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(l.mux.ctx, timeout)
 	defer cancel()
-	addr := string(address)
-	c, _, err := l.mux.connect(ctx, Target{Name: l.mux.cfg.NameOf(addr), Addr: addr}, KindRaft)
+	c, _, err := l.mux.connect(ctx, raftTarget(address), KindRaft)
 	if err != nil {
 		return nil, err
 	}

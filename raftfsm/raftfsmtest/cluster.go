@@ -147,6 +147,7 @@ func (c *Cluster) bootstrap() {
 		s := raft.Server{Suffrage: raft.Voter, ID: raft.ServerID(m.Name), Address: raft.ServerAddress(m.RaftAddr)}
 		if i >= c.cfg.Members {
 			s.Suffrage = raft.Nonvoter
+			s.Address += raft.ServerAddress(" " + m.URL + " observer")
 		}
 		conf.Servers = append(conf.Servers, s)
 	}
@@ -221,7 +222,7 @@ func (c *Cluster) open(h *host) (*process, error) {
 	}
 	mux, err := peer.Listen(peer.Config{
 		Name: h.name, Cluster: raftfsm.ClusterID(c.members), Secret: []byte("in the bubble"), Listener: ln,
-		Dial: c.dialed.dialer(h.name, &p.dead, c.net.Dialer(h.name)), Logger: c.logger, NameOf: c.nameOf,
+		Dial: c.dialed.dialer(h.name, &p.dead, c.net.Dialer(h.name)), Logger: c.logger,
 	})
 	if err != nil {
 		return nil, err
@@ -248,15 +249,6 @@ func (p *process) close() error {
 		p.aside.Closed()
 	}
 	return p.node.Close()
-}
-
-func (c *Cluster) nameOf(addr string) string {
-	for _, m := range c.members {
-		if m.RaftAddr == addr {
-			return m.Name
-		}
-	}
-	return ""
 }
 
 func checkEntry(l *raft.Log) error {

@@ -1,0 +1,130 @@
+package raftfsm
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"holt/raftfsm/command"
+)
+
+const (
+	// lookEvery is between two looks of the leader at members that are to get a vote.
+	lookEvery = time.Second
+	// steadyLooks is how many of them in a row must find a member caught up.
+	steadyLooks = 3
+	// patienceEvery is between two complaints about a member that does not catch up.
+	patienceEvery = time.Minute
+	// whereaboutsEvery is how long a member is without a leader before it asks the others whether it still belongs to them, and between
+	// two times it asks.
+	whereaboutsEvery = 5 * time.Second
+)
+
+// tend makes, on the leader, what raft's configuration says the members are to be: who joined gets a vote once it has caught up, and who
+// is marked as an observer loses the one it has.
+func (n *Node) tend() {
+	looks := make(map[string]*look)
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-n.stop:
+			return
+		}
+		if _, leads := n.Office(); !leads {
+			clear(looks)
+			continue
+		}
+		n.tendAll(looks)
+	}
+}
+
+// look is what the leader has seen of a member that is to get a vote.
+type look struct {
+	good       int // looks in a row
+	complained time.Time
+}
+
+// tendAll is one round of looks.
+func (n *Node) tendAll(looks map[string]*look) {
+	all := n.servers()
+	for name := range looks {
+		if i := find(all, name); i < 0 || !all[i].joins() {
+			delete(looks, name)
+		}
+	}
+	var said map[string]Report // asked for once, and only if somebody is to be looked at
+	commit := n.raft.CommitIndex()
+	for _, s := range all {
+		switch {
+		case s.Voter && s.Observer:
+			n.settle(s, "could not take a vote away", func(ctx context.Context, e *edit, i int) error { return e.demote(ctx, i, s.raw) })
+		case s.joins():
+			if said == nil {
+				said = n.Reports(n.ctx)
+			}
+			l := looks[s.Name]
+			if l == nil {
+				l = &look{complained: time.Now()}
+				looks[s.Name] = l
+			}
+			r, answers := said[s.Name]
+			if n.steady(l, s, r, answers, commit) {
+				n.settle(s, "could not promote a member", func(ctx context.Context, e *edit, i int) error { return e.promote(ctx, i) })
+			}
+		}
+	}
+}
+
+// steady notes a look and says whether there were enough good ones.
+func (n *Node) steady(l *look, s server, r Report, answers bool, commit uint64) bool {
+	if answers && r.Ready && r.AppliedIndex+caughtUp >= commit {
+		l.good++
+		return l.good >= steadyLooks
+	}
+	l.good = 0
+	if time.Since(l.complained) >= patienceEvery {
+		l.complained = time.Now()
+		n.log.Warn("a member that joined does not catch up and has no vote yet", "member", s.Name, "answers", answers,
+			"applied", r.AppliedIndex, "committed", commit)
+	}
+	return false
+}
+
+// settle makes a change that nobody asked for just now, unless one that somebody did is under way; then the next look does.
+func (n *Node) settle(s server, failed string, do func(ctx context.Context, e *edit, i int) error) {
+	select {
+	case n.changing <- struct{}{}:
+		defer func() { <-n.changing }()
+	default:
+		return
+	}
+	ctx, cancel := context.WithTimeout(n.ctx, changeTimeout)
+	defer cancel()
+	e, err := n.edit(ctx)
+	if err == nil {
+		if i := find(e.all, s.Name); i >= 0 && e.all[i] == s {
+			err = do(ctx, e, i)
+		}
+	}
+	if err != nil && !errors.Is(err, errNotReady) && n.ctx.Err() == nil {
+		n.log.Warn(failed, "member", s.Name, "error", err)
+	}
+}
+
+// promote gives member i its vote, if the cluster can count on it.
+func (e *edit) promote(ctx context.Context, i int) error {
+	s := e.all[i]
+	commit := e.raft.CommitIndex()
+	if last, answers := e.reach(ctx, e.all[i : i+1])[s.Name]; !answers || last+caughtUp < commit {
+		return command.Refuse(command.ChangeUnsafe, "%q has fallen behind", s.Name)
+	}
+	if err := e.safe(ctx, append(votersOf(slices.Clone(e.all)), s)); err != nil {
+		return err
+	}
+	return e.step(ctx, "votes", s.Name, e.raft.AddVoter(raft.ServerID(s.Name), s.raw, e.index, enqueueTimeout))
+}
