@@ -19,6 +19,8 @@ const (
 	ReasonCluster Reason = "cluster"
 	// ReasonDamaged: a file is damaged.
 	ReasonDamaged Reason = "damaged"
+	// ReasonRecovery: a recovery of the folder was begun and not finished.
+	ReasonRecovery Reason = "recovery"
 )
 
 // rejoin is the way back for a member that cannot be trusted with its past.
@@ -34,6 +36,8 @@ func (r Reason) advice() string {
 		return "point this member at its own folder; if this member never ran, delete the folder's contents and start it again; otherwise " + rejoin
 	case ReasonName, ReasonCluster:
 		return "start it under its own name and cluster, or give this member a folder of its own"
+	case ReasonRecovery:
+		return "run holt recover again on this folder, which finishes it"
 	default:
 		return rejoin
 	}
@@ -65,3 +69,8 @@ func (e *StoreError) Error() string {
 
 // Unwrap is the cause.
 func (e *StoreError) Unwrap() error { return e.Err }
+
+// Damaged is the refusal of a folder for damage that was found in the file or folder at path; cause may be nil.
+func Damaged(path string, cause error, format string, args ...any) *StoreError {
+	return refuse(ReasonDamaged, path, cause, format, args...)
+}

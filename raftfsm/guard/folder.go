@@ -32,6 +32,8 @@ type Store struct {
 	*raftboltdb.BoltStore
 	// Identity is the one on disk, all fields filled.
 	Identity Identity
+
+	dir string
 }
 
 // OpenStore opens the folder of a member and makes sure that it is that member's and whole; a refusal is a *StoreError. Where nobody lived
@@ -50,15 +52,24 @@ func OpenStore(dir string, want Identity) (*Store, error) {
 	return comeHome(dir, *have, want)
 }
 
-// comeHome opens a folder that has an identity.
+// comeHome opens a folder that has an identity, unless another is wanted.
 func comeHome(dir string, have, want Identity) (*Store, error) {
-	idPath, dbPath := filepath.Join(dir, IdentityFile), filepath.Join(dir, BoltFile)
+	idPath := filepath.Join(dir, IdentityFile)
 	if want.Name != "" && want.Name != have.Name {
 		return nil, refuse(ReasonName, idPath, nil, "folder belongs to member %q, not %q", have.Name, want.Name)
 	}
 	if want.Cluster != "" && want.Cluster != have.Cluster {
 		return nil, refuse(ReasonCluster, idPath, nil, "folder belongs to a member of cluster %q, not %q", have.Cluster, want.Cluster)
 	}
+	if have.Recovery != nil {
+		return nil, refuse(ReasonRecovery, idPath, nil, "a recovery of member %q was begun and not finished", have.Name)
+	}
+	return openLived(dir, have)
+}
+
+// openLived opens a folder that has an identity.
+func openLived(dir string, have Identity) (*Store, error) {
+	dbPath := filepath.Join(dir, BoltFile)
 	size, err := fileSize(dbPath)
 	if err != nil {
 		return nil, err
@@ -80,7 +91,7 @@ func comeHome(dir string, have, want Identity) (*Store, error) {
 	case string(id) != have.Store:
 		return nil, errors.Join(refuse(ReasonForeign, dbPath, nil, "does not belong to the identity file beside it"), db.Close())
 	}
-	return &Store{BoltStore: db, Identity: have}, nil
+	return &Store{BoltStore: db, Identity: have, dir: dir}, nil
 }
 
 // moveIn makes a folder a member's. raft.db becomes durable first, then the identity: a crash between leaves a raft.db that was
@@ -104,7 +115,7 @@ func moveIn(dir string, want Identity) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &Store{BoltStore: db, Identity: id}, nil
+	return &Store{BoltStore: db, Identity: id, dir: dir}, nil
 }
 
 // refuseRemains refuses a folder without an identity in which somebody lived all the same, as far as it shows from outside.

@@ -20,6 +20,8 @@ type Identity struct {
 	Cluster string // the cluster, alike on all its members
 	Name    string // the member, raft's server id
 	Store   string // hex; drawn when the folder was made, and kept in raft.db too. Callers leave it empty
+	// Recovery is that of the folder which was begun and not finished, nil almost always. Callers leave it empty.
+	Recovery *Recovery
 }
 
 // identityFile is Identity as it lies on disk.
@@ -28,6 +30,8 @@ type identityFile struct {
 	Cluster string `json:"cluster"`
 	Name    string `json:"name"`
 	Store   string `json:"store"`
+
+	Recovery *Recovery `json:"recovery,omitempty"`
 }
 
 // readIdentity reads the identity file at path; nil when there is none.
@@ -51,12 +55,15 @@ func readIdentity(path string) (*Identity, error) {
 	if f.Version != identityVersion || f.Cluster == "" || f.Name == "" || f.Store == "" {
 		return nil, refuse(ReasonDamaged, path, nil, "identity file is of version %d or lacks a field", f.Version)
 	}
-	return &Identity{Cluster: f.Cluster, Name: f.Name, Store: f.Store}, nil
+	if r := f.Recovery; r != nil && (r.Cluster == "" || r.Index == 0 || r.Term == 0) {
+		return nil, refuse(ReasonDamaged, path, nil, "identity file has half a recovery")
+	}
+	return &Identity{Cluster: f.Cluster, Name: f.Name, Store: f.Store, Recovery: f.Recovery}, nil
 }
 
 // writeIdentity puts the identity file at path, whole or not at all, and returns when it is durable.
 func writeIdentity(path string, id Identity) error {
-	b, err := json.MarshalIndent(identityFile{identityVersion, id.Cluster, id.Name, id.Store}, "", "  ")
+	b, err := json.MarshalIndent(identityFile{identityVersion, id.Cluster, id.Name, id.Store, id.Recovery}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode identity: %w", err)
 	}
