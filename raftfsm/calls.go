@@ -74,8 +74,11 @@ func newCalls(origin command.Origin) *calls {
 }
 
 // start gives the transactions a number and encodes them.
-func (cs *calls) start(txns []znode.Txn) (*call, error) {
-	cmd := command.Command{Origin: cs.origin, Txns: txns}
+func (cs *calls) start(txns []znode.Txn) (*call, error) { return cs.startCommand(&command.Command{Txns: txns}) }
+
+// startCommand is start of any command.
+func (cs *calls) startCommand(cmd *command.Command) (*call, error) {
+	cmd.Origin = cs.origin
 	if err := cmd.Validate(); err != nil {
 		return nil, fmt.Errorf("proposing: %w", err) // the caller's bug; in the log it would end every member
 	}

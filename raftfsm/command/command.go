@@ -32,6 +32,8 @@ type Command struct {
 	Origin Origin
 	Seq    uint64
 	Txns   []znode.Txn
+	// Restore is a step of a restore; then there are no transactions.
+	Restore *RestoreStep
 }
 
 // ErrMalformed is wrapped by every error of this package about bytes.
@@ -46,6 +48,7 @@ const (
 	kindTxn        = 1
 	kindSessionTxn = 2 // the same, with the key of the session it belongs to behind the number
 	kindBatch      = 3 // any number of transactions, each with a head
+	kindRestore    = 6 // a step of a restore
 )
 
 // Bits of the first byte of a transaction's head.
@@ -58,22 +61,12 @@ const (
 // txnHeadBytes is at least how long the head of a transaction in a batch is: flags, session, once, number of ops.
 const txnHeadBytes = 1 + len(znode.SessionKey{}) + 32 + binary.MaxVarintLen64
 
-// Bits of an op's flags.
-const (
-	opIf        = 1 << iota // tags follow
-	opAbsent                // the znode must not exist
-	opSession               // what it says about a session follows
-	opParents               // missing parents are made
-	opRecursive             // what is below goes too
-	opReplace               // what is there gets the data
-	opSeal                  // the seal of a session to open follows
-	opNumber                // a TTL, or a number of children, follows
-)
-
 // Append encodes c behind b.
 func (c *Command) Append(b []byte) []byte {
 	kind := byte(kindBatch)
-	if first := &c.Txns[0]; len(c.Txns) == 1 && first.Once == nil {
+	if c.Restore != nil {
+		kind = kindRestore
+	} else if first := &c.Txns[0]; len(c.Txns) == 1 && first.Once == nil {
 		if kind = kindTxn; first.Session != nil {
 			kind = kindSessionTxn
 		}
@@ -82,6 +75,8 @@ func (c *Command) Append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(c.Origin))
 	b = binary.AppendUvarint(b, c.Seq)
 	switch kind {
+	case kindRestore:
+		return c.Restore.append(b)
 	case kindBatch:
 		b = binary.AppendUvarint(b, uint64(len(c.Txns)))
 		for i := range c.Txns {
@@ -123,6 +118,9 @@ func appendOps(b []byte, ops []znode.Op) []byte {
 // Size is about how many bytes Append adds, never fewer.
 func (c *Command) Size() int {
 	n := 32 + len(c.Txns)*txnHeadBytes
+	if c.Restore != nil {
+		n += c.Restore.size()
+	}
 	for i := range c.Txns {
 		for j := range c.Txns[i].Ops {
 			op := &c.Txns[i].Ops[j]
@@ -142,11 +140,17 @@ func (c *Command) Grows() bool {
 			return true
 		}
 	}
-	return false
+	return c.Restore != nil && c.Restore.Kind == RestorePiece
 }
 
 // Validate says whether the command is one that the log may hold.
 func (c *Command) Validate() error {
+	if c.Restore != nil {
+		if len(c.Txns) > 0 {
+			return errors.New("a step of a restore has transactions")
+		}
+		return c.Restore.validate()
+	}
 	if n := len(c.Txns); n == 0 || n > MaxBatchTxns {
 		return fmt.Errorf("%d transactions, there must be 1 to %d", n, MaxBatchTxns)
 	}
@@ -170,70 +174,6 @@ func (c *Command) Validate() error {
 	return nil
 }
 
-// sessionOpBytes is at least what an op says about a session.
-const sessionOpBytes = len(znode.SessionKey{}) + 4*binary.MaxVarintLen64 + 2 + len(znode.Seal{})
-
-func appendOp(b []byte, op *znode.Op) []byte {
-	var flags byte
-	if len(op.If) > 0 {
-		flags |= opIf
-	}
-	if op.Absent {
-		flags |= opAbsent
-	}
-	if op.Session != nil {
-		flags |= opSession
-		if (op.Session.Seal != znode.Seal{}) {
-			flags |= opSeal
-		}
-	}
-	if op.Parents {
-		flags |= opParents
-	}
-	if op.Recursive {
-		flags |= opRecursive
-	}
-	if op.Replace {
-		flags |= opReplace
-	}
-	number := uint64(op.TTL)
-	if op.Kind == znode.Raise {
-		number = op.Created
-	}
-	if number != 0 {
-		flags |= opNumber
-	}
-	b = append(b, byte(op.Kind), byte(op.Mode), flags)
-	b = appendString(b, op.Path.String())
-	b = appendString(b, op.Data)
-	if len(op.If) > 0 {
-		b = binary.AppendUvarint(b, uint64(len(op.If)))
-		for _, t := range op.If {
-			b = binary.AppendUvarint(b, uint64(t.Version))
-			b = binary.AppendUvarint(b, uint64(t.Czxid))
-		}
-	}
-	if s := op.Session; s != nil {
-		b = append(b, s.Key[:]...)
-		b = binary.AppendUvarint(b, uint64(s.Owner))
-		b = binary.AppendUvarint(b, uint64(s.Timeout))
-		b = binary.AppendUvarint(b, s.Term)
-		b = binary.AppendUvarint(b, uint64(s.Used))
-		b = append(b, byte(s.Reason), byte(s.Watch))
-		if flags&opSeal != 0 {
-			b = append(b, s.Seal[:]...)
-		}
-	}
-	if flags&opNumber != 0 {
-		b = binary.AppendUvarint(b, number)
-	}
-	return b
-}
-
-func appendString(b []byte, s string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
-}
-
 // Decode reads one command, all of b, and checks it: what it gives, Apply can judge. The strings in it are b's own
 // bytes, so b must not change while the command is in use.
 func (c *Command) Decode(b []byte) error {
@@ -242,11 +182,16 @@ func (c *Command) Decode(b []byte) error {
 	}
 	r := reader{b: b}
 	kind := r.byte()
-	if kind == 0 || kind > kindBatch {
+	if kind == 0 || kind > kindBatch && kind != kindRestore {
 		return malformed("kind %d", kind)
 	}
 	c.Origin = Origin(r.uint64())
 	c.Seq = r.num()
+	if c.Restore = nil; kind == kindRestore {
+		c.room(0)
+		c.Restore = r.restore()
+		return c.check(&r)
+	}
 	n := uint64(1)
 	if kind == kindBatch {
 		n = r.num()
@@ -272,6 +217,11 @@ func (c *Command) Decode(b []byte) error {
 			return malformed("more than %d bytes of data", znode.MaxTxnBytes)
 		}
 	}
+	return c.check(&r)
+}
+
+// check ends a Decode.
+func (c *Command) check(r *reader) error {
 	if err := r.end(); err != nil {
 		return err
 	}
@@ -289,6 +239,7 @@ func (c *Command) Release() {
 		clear(t.Ops)
 		*t = znode.Txn{Ops: t.Ops[:0]}
 	}
+	c.Restore = nil
 }
 
 // room makes place for n transactions, and keeps that of the ops of those that were there.
@@ -322,75 +273,4 @@ func (r *reader) head(kind byte, t *znode.Txn) {
 		copy(t.Once.Key[:], r.take(len(t.Once.Key)))
 		copy(t.Once.Print[:], r.take(len(t.Once.Print)))
 	}
-}
-
-// ops reads the ops of a transaction.
-func (r *reader) ops(t *znode.Txn) error {
-	n := r.num()
-	if n == 0 || n > znode.MaxTxnOps {
-		return malformed("%d ops", n)
-	}
-	if uint64(cap(t.Ops)) < n {
-		t.Ops = make([]znode.Op, 0, min(n, uint64(len(r.b))))
-	}
-	t.Ops = t.Ops[:0]
-	for range n {
-		var op znode.Op
-		if err := r.op(&op); err != nil {
-			return err
-		}
-		t.Ops = append(t.Ops, op)
-	}
-	return nil
-}
-
-func (r *reader) op(op *znode.Op) error {
-	op.Kind, op.Mode = znode.Kind(r.byte()), znode.Mode(r.byte())
-	flags := r.byte()
-	path := r.str()
-	op.Data = r.str()
-	if flags&opIf != 0 {
-		n := r.num()
-		if n == 0 || n > znode.MaxTags {
-			return malformed("%d tags", n)
-		}
-		op.If = make([]znode.Tag, n)
-		for i := range op.If {
-			op.If[i] = znode.Tag{Version: int64(r.num()), Czxid: znode.Zxid(r.num())}
-		}
-	}
-	op.Absent, op.Parents = flags&opAbsent != 0, flags&opParents != 0
-	op.Recursive, op.Replace = flags&opRecursive != 0, flags&opReplace != 0
-	if flags&opSession != 0 {
-		s := &znode.SessionOp{}
-		copy(s.Key[:], r.take(len(s.Key)))
-		s.Owner, s.Timeout, s.Term, s.Used = znode.Owner(r.num()), int64(r.num()), r.num(), znode.Zxid(r.num())
-		s.Reason, s.Watch = znode.Reason(r.byte()), znode.WatchMode(r.byte())
-		if flags&opSeal != 0 {
-			copy(s.Seal[:], r.take(len(s.Seal)))
-		}
-		op.Session = s
-	}
-	if flags&opNumber != 0 {
-		if number := r.num(); op.Kind == znode.Raise {
-			op.Created = number
-		} else {
-			op.TTL = int64(number)
-		}
-	}
-	if r.bad || flags&opSeal != 0 && flags&opSession == 0 {
-		return malformed("an op is cut short or has flags that do not fit")
-	}
-	var err error
-	if op.Mode.Sequential() {
-		var p znode.Prefix
-		p, err = znode.ParsePrefix(path)
-		op.Path = znode.Path(p)
-	} else {
-		op.Path, err = znode.ParsePath(path)
-	}
-	if err != nil {
-		return malformed("%v", err)
-	}
-	return nil
 }
