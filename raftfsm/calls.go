@@ -74,7 +74,9 @@ func newCalls(origin command.Origin) *calls {
 }
 
 // start gives the transactions a number and encodes them.
-func (cs *calls) start(txns []znode.Txn) (*call, error) { return cs.startCommand(&command.Command{Txns: txns}) }
+func (cs *calls) start(txns []znode.Txn) (*call, error) {
+	return cs.startCommand(&command.Command{Txns: txns})
+}
 
 // startCommand is start of any command.
 func (cs *calls) startCommand(cmd *command.Command) (*call, error) {

@@ -30,6 +30,8 @@ type logSize struct {
 	state   func() int64 // bytes of the state, about
 	entries int64
 	bytes   int64
+	held    bool // none may be taken for now
+	urgent  bool // one is due whatever the size
 	running atomic.Bool
 }
 
@@ -39,11 +41,17 @@ func (s *logSize) applied(logs []*raft.Log) {
 		s.bytes += int64(len(l.Data))
 	}
 	s.entries += int64(len(logs))
-	if s.bytes > max(s.limit, s.state()/4) && s.running.CompareAndSwap(false, true) {
+	if !s.held && (s.urgent || s.bytes > max(s.limit, s.state()/4)) && s.running.CompareAndSwap(false, true) {
 		s.due()
-		s.bytes, s.entries = 0, 0
+		s.bytes, s.entries, s.urgent = 0, 0, false
 	}
 }
+
+// hold lets no snapshot become due until it is called with false.
+func (s *logSize) hold(on bool) { s.held = on }
+
+// soon makes one due with the next entries: the log says in many words what the state says in few.
+func (s *logSize) soon() { s.urgent = true }
 
 // trailing is how many entries of the present size are kept behind the next snapshot.
 func (s *logSize) trailing() uint64 {

@@ -23,6 +23,7 @@ type fsm struct {
 	size     *logSize
 	watchers Watchers // may be nil
 	sessions Sessions // may be nil
+	staging  stagings
 	counts   *counts
 	meter    Meter
 
@@ -95,6 +96,9 @@ func (f *fsm) apply(l *raft.Log) {
 		panic(fmt.Sprintf("raftfsm: committed entry %d of term %d: %v", l.Index, l.Term, err))
 	}
 	f.machine.Advance(f.entry.Time, l.Term)
+	if f.staging.over(l.Term, f.machine.Now()) {
+		f.dropStaging()
+	}
 	void := f.entry.Term != l.Term
 	for i, b := range f.entry.Commands {
 		if err := f.cmd.Decode(b); err != nil {
@@ -105,7 +109,7 @@ func (f *fsm) apply(l *raft.Log) {
 		case void && mine:
 			f.voided = append(f.voided, f.cmd.Seq)
 		case !void:
-			results := f.carryOut(mine)
+			results := f.carryOut(mine, l.Term)
 			if mine {
 				f.answers = append(f.answers, answer{f.cmd.Seq, results})
 			}
@@ -120,7 +124,13 @@ func (f *fsm) apply(l *raft.Log) {
 }
 
 // carryOut applies the transactions of the command, and gives the results if somebody here waits for them.
-func (f *fsm) carryOut(wanted bool) (results []*znode.Result) {
+func (f *fsm) carryOut(wanted bool, term uint64) (results []*znode.Result) {
+	if f.cmd.Restore != nil {
+		if r := f.restoreStep(f.cmd.Restore, term); wanted {
+			results = append(results, r)
+		}
+		return results
+	}
 	if wanted {
 		results = make([]*znode.Result, 0, len(f.cmd.Txns))
 	}
@@ -156,6 +166,9 @@ func (f *fsm) noteSession(r *znode.Result) {
 
 // Snapshot is O(1): the state is immutable, and written out beside further Applys.
 func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
+	if f.staging.now != nil {
+		return nil, errStaging
+	}
 	v := f.progress.now.Load()
 	return &snapshot{view: v, log: f.log, progress: f.progress}, nil
 }
@@ -167,6 +180,7 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 	if err != nil {
 		return fmt.Errorf("restoring a snapshot: %w", err)
 	}
+	f.dropStaging()
 	f.machine = znode.FromState(v.state)
 	f.progress.saved.Store(&SnapshotMark{v.state.Zxid, v.state.Time})
 	f.progress.publish(v)

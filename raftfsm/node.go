@@ -41,15 +41,18 @@ type Node struct {
 	counts       counts
 	links        atomic.Uint64 // how many connections of writes have ended: what is sent next goes over a later one
 
+	fsm       *fsm       // its goroutine is raft's
+	restoring sync.Mutex // held while this member proposes a restore
+
 	ready atomic.Bool // caught up once since the start
 	nudge chan struct{}
+
+	changing chan struct{} // a token while this member, leading, changes who the members are
+	out      atomic.Bool   // this member has heard that it was removed
 
 	opened  chan struct{} // closed once raft is set
 	nudgeMu sync.Mutex    // guards nudging
 	nudging map[string]bool
-	changing chan struct{} // a token while this member, leading, changes who the members are
-	out      atomic.Bool   // this member has heard that it was removed
-
 
 	ctx       context.Context // ends with stop
 	cancel    context.CancelFunc
@@ -68,10 +71,10 @@ func Open(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, log: cfg.Logger.With("node", cfg.Name), mux: cfg.Mux, progress: &progress{}, calls: newCalls(newOrigin()),
 		outbox: newOutbox(), started: time.Now(), nudge: make(chan struct{}, 1), opened: make(chan struct{}), nudging: make(map[string]bool),
+		changing: make(chan struct{}, 1),
 	}
 	n.outbox.node = n
 	n.ctx, n.cancel = context.WithCancel(context.Background())
-		changing: make(chan struct{}, 1),
 	n.stop = n.ctx.Done()
 	n.progress.stop = n.stop
 	n.reads = rounds{ask: n.readIndex, ctx: n.ctx, spawn: n.wg.Go, ended: n.countRound}
@@ -105,6 +108,7 @@ func (n *Node) open() (err error) {
 	}
 	f := newFSM(n.log, n.progress, n.calls, n.outbox, n.size)
 	f.watchers, f.sessions = cfg.Watchers, cfg.Sessions
+	n.fsm = f
 	f.counts, f.meter = &n.counts, cfg.Meter
 	n.raft, err = raft.NewRaft(n.raftConfig(), f, cfg.Storage.Logs, cfg.Storage.Stable, cfg.Storage.Snaps, n.trans)
 	if err != nil {
@@ -117,30 +121,30 @@ func (n *Node) open() (err error) {
 		kindFence:     {Handler: n.onFence},
 		kindAsk:       {Handler: n.onAsk},
 		kindReport:    {Handler: n.onReport},
+		kindChange:    {Handler: n.onChange},
+		kindMember:    {Handler: n.onMember},
 	})
 	if err != nil {
 		return errors.Join(err, n.raft.Shutdown().Error(), n.trans.Close())
 	}
-		kindChange:    {Handler: n.onChange},
-		kindMember:    {Handler: n.onMember},
 	for _, run := range []func(){n.outbox.run, n.observe, n.nudges, n.watchDisk, n.catchUp, n.tend, n.whereabouts} {
 		n.wg.Go(run)
 	}
 	close(n.opened)
+	n.electAlone()
 	n.outbox.poke()
 	return nil
 }
 
-	n.electAlone()
 // bootstrap writes the first configuration, unless there is one or it is for others to send.
 func (n *Node) bootstrap() error {
+	if n.cfg.Joined {
+		return nil
+	}
 	s := n.cfg.Storage
 	var conf raft.Configuration
 	for _, m := range n.cfg.Members {
 		conf.Servers = append(conf.Servers, raft.Server{Suffrage: raft.Voter, ID: raft.ServerID(m.Name), Address: raft.ServerAddress(m.RaftAddr)})
-	if n.cfg.Joined {
-		return nil
-	}
 	}
 	has, err := raft.HasExistingState(s.Logs, s.Stable, s.Snaps)
 	switch {
@@ -281,6 +285,7 @@ func (n *Node) Close() error {
 		n.cancel()
 		left := n.outbox.drain(MaxEntriesInFlight)
 		err := n.raft.Shutdown().Error()
+		n.fsm.staging.drop()
 		n.outbox.drain(left)
 		n.calls.endAll(command.ErrShuttingDown)
 		// Whatever could start a goroutine ends before the wait for all of them.

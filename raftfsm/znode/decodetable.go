@@ -63,7 +63,7 @@ func (d *decoder) ended(newest Zxid, now int64) error {
 		if d.bad != nil {
 			return d.bad
 		}
-		if !d.fresh(k, t.Owner, newest) || t.Reason == 0 || t.Zxid < last.Zxid || t.Zxid > newest ||
+		if !d.fresh(k, t.Owner, newest) || t.Reason == 0 || t.Zxid < last.Zxid || t.Zxid == last.Zxid && d.version <= neverRestored || t.Zxid > newest ||
 			Zxid(t.Owner) >= t.Zxid || t.Time < last.Time || t.Time > now {
 			return corrupt("the end of session %s cannot be", t.Owner)
 		}

@@ -141,7 +141,9 @@ func (h *History) add(r *Record) {
 }
 
 // skip forgets everything up to a transaction of which there can be no record.
-func (h *History) skip(z Zxid) { *h = History{floor: z, tail: chunk{base: z, last: z}} }
+func (h *History) skip(z Zxid) {
+	*h = History{floor: z, tail: chunk{base: z, last: z}, restored: h.restored}
+}
 
 // trim forgets the oldest chunks while there is too much.
 func (h *History) trim() {
