@@ -19,16 +19,24 @@ func (a *API) getCluster(x *exchange) error {
 	if verbose {
 		return a.reportCluster(x)
 	}
-	s := a.cfg.Cluster.Status()
-	out := wire.Cluster{Name: s.Name, Leader: s.Leader, Term: s.Term, Zxid: uint64(s.Zxid)}
+	return x.writeCluster(http.StatusOK)
+}
+
+// writeCluster answers with the cluster as this member knows it.
+func (x *exchange) writeCluster(status int) error {
+	s := x.api.cfg.Cluster.Status()
+	out := wire.Cluster{Name: s.Name, ClusterID: s.Cluster, Leader: s.Leader, Term: s.Term, Zxid: uint64(s.Zxid)}
 	out.Members = make([]wire.Member, 0, len(s.Members))
 	for _, m := range s.Members {
-		out.Members = append(out.Members, wire.Member{
-			ID: m.ID, RaftAddr: m.RaftAddr, URL: m.URL, Voter: m.Voter, Leader: m.ID == s.Leader,
-		})
+		out.Members = append(out.Members, m.of(&s))
 	}
 	x.setZxid(s.Zxid)
-	return x.writeValue(http.StatusOK, &out)
+	return x.writeValue(status, &out)
+}
+
+// of is the member as a row of the cluster.
+func (m *Member) of(s *Status) wire.Member {
+	return wire.Member{ID: m.ID, RaftAddr: m.RaftAddr, URL: m.URL, Voter: m.Voter, Observer: m.Observer, Leader: m.ID == s.Leader}
 }
 
 // reportCluster answers with what the members say of themselves.
@@ -39,10 +47,10 @@ func (a *API) reportCluster(x *exchange) error {
 	for _, r := range of {
 		newest = max(newest, r.Zxid)
 	}
-	out := wire.ClusterReport{Name: s.Name, Leader: s.Leader, Term: s.Term, Zxid: uint64(s.Zxid)}
+	out := wire.ClusterReport{Name: s.Name, ClusterID: s.Cluster, Leader: s.Leader, Term: s.Term, Zxid: uint64(s.Zxid)}
 	out.Members = make([]wire.MemberReport, 0, len(s.Members))
 	for _, m := range s.Members {
-		row := wire.MemberReport{Member: wire.Member{ID: m.ID, RaftAddr: m.RaftAddr, URL: m.URL, Voter: m.Voter, Leader: m.ID == s.Leader}}
+		row := wire.MemberReport{Member: m.of(&s)}
 		if r, ok := of[m.ID]; ok {
 			fillReport(&row, &r, newest)
 		}

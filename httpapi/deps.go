@@ -50,7 +50,7 @@ type Sessions interface {
 	Touch(key znode.SessionKey)
 }
 
-// Cluster says who the members are and how they are. It never waits, but for Reports.
+// Cluster says who the members are and how they are, and changes that. It never waits, but for Reports and for changes.
 type Cluster interface {
 	Status() Status
 	// Reports asks all members how they are and waits a second for their answers, no longer than ctx. They are by Member.ID; who is
@@ -58,11 +58,21 @@ type Cluster interface {
 	Reports(ctx context.Context) map[string]Report
 	// Checks are what /readyz and /livez report, in a fixed order.
 	Checks() []Check
+
+	// AddMember makes a server a member, or changes the address, the URL or the kind of one. It returns once the change is committed;
+	// a new voter may not vote yet. The errors of all three are *command.ChangeError, of a change that was refused, and those of
+	// package command: ErrUnknown says that it may be made yet. When ctx ends first, it is that or ErrNoLeader.
+	AddMember(ctx context.Context, m command.MemberSpec) error
+	// RemoveMember takes the member of that name out.
+	RemoveMember(ctx context.Context, name string) error
+	// Transfer gives leadership to a voter, "" to whichever is most up to date, and returns once that one leads.
+	Transfer(ctx context.Context, to string) error
 }
 
 // Status is the cluster as this member knows it.
 type Status struct {
 	Name    string // this member's
+	Cluster string // the cluster's id, in hex
 	Leader  string // "" while there is none
 	Term    uint64
 	Zxid    znode.Zxid
@@ -75,6 +85,7 @@ type Member struct {
 	RaftAddr string // host:port
 	URL      string // for clients; "" while it is not known
 	Voter    bool
+	Observer bool // it never votes; who is neither is to vote once it has caught up
 }
 
 // Report is how a member says it is.

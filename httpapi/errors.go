@@ -31,12 +31,14 @@ var kinds = map[wire.Code]kind{
 	wire.CrossOrigin:          {403, "Web pages of other origins may not do that", false},
 	wire.NoNode:               {404, "There is no such znode", false},
 	wire.NoWatch:              {404, "There is no such watch", false},
+	wire.NoMember:             {404, "There is no such member", false},
 	wire.NoRoute:              {404, "There is no such resource", false},
 	wire.MethodNotAllowed:     {405, "The resource does not have this method", false},
 	wire.NodeExists:           {409, "The znode exists", false},
 	wire.NotEmpty:             {409, "The znode has children", false},
 	wire.NoChildrenEphemerals: {409, "Ephemeral znodes cannot have children", false},
-	wire.ReconfigInProgress:   {409, "Another change of the members is in progress", false},
+	wire.ReconfigInProgress:   {409, "Another change of the members is in progress", true},
+	wire.ReconfigUnsafe:       {409, "The cluster might not go on working after that change", false},
 	wire.SessionExpired:       {410, "The session is over", false},
 	wire.BadVersion:           {412, "The znode has another version", false},
 	wire.TooLarge:             {413, "The request is too large", false},
@@ -199,6 +201,9 @@ func (a *API) tooManyZnodes(path znode.Path, res *znode.Result) *problem {
 func problemOf(err error) (p *problem, unforeseen bool) {
 	if errors.As(err, &p) {
 		return p, false
+	}
+	if change := (*command.ChangeError)(nil); errors.As(err, &change) && changeCodes[change.Reason] != "" {
+		return refuse(changeCodes[change.Reason], change.Detail), false
 	}
 	for _, o := range outcomes {
 		if errors.Is(err, o.err) {

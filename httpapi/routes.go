@@ -42,6 +42,9 @@ func (a *API) route() {
 	a.on("POST", "/v1/sync", endpoint{handle: a.postSync})
 	a.on("GET", "/v1/snapshot", endpoint{handle: a.getSnapshot, params: []string{"consistency"}})
 	a.on("GET", "/v1/cluster", endpoint{handle: a.getCluster, params: []string{"verbose"}})
+	a.on("POST", "/v1/cluster/members", endpoint{handle: a.postMember, takesBody: true})
+	a.on("DELETE", "/v1/cluster/members/{id}", endpoint{handle: a.deleteMember})
+	a.on("POST", "/v1/cluster/leader", endpoint{handle: a.postLeader, takesBody: true})
 	a.on("GET", "/v1/limits", endpoint{handle: a.getLimits})
 
 	a.on("GET", "/livez", endpoint{handle: a.getLivez, params: []string{"verbose"}, uncounted: true})
@@ -58,8 +61,6 @@ var later = []struct{ methods, prefix, name string }{
 	{"GET HEAD PUT", "/v1/acl", "ACLs"},
 	{"GET HEAD", "/v1/whoami", "identities"},
 	{"GET HEAD POST DELETE", "/v1/locks", "locks"},
-	{"POST DELETE", "/v1/cluster/members", "changing the members"},
-	{"POST", "/v1/cluster/leader", "handing over the leadership"},
 	{"PUT", "/v1/snapshot", "restoring a snapshot"},
 }
 

@@ -35,6 +35,11 @@ type nothing struct {
 	Cluster
 }
 
+// memberless is a Cluster that knows of no members.
+type memberless struct{ Cluster }
+
+func (memberless) Status() Status { return Status{} }
+
 func testConfig() Config {
 	return Config{Proposer: nothing{}, Reader: nothing{}, Cluster: nothing{}, Sessions: nothing{}, Hub: &watch.Hub{}, Logger: slog.New(slog.DiscardHandler)}
 }
@@ -148,7 +153,8 @@ func TestEveryRouteIsInTheContractAndTheReverse(t *testing.T) {
 }
 
 func TestTheAddressARequestCameInAtIsAHost(t *testing.T) {
-	l := newHostList(nil)
+	var l hostList
+	l.fill(nil, memberless{})
 	for _, c := range []struct {
 		host, local string
 		want        bool

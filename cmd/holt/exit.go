@@ -33,7 +33,7 @@ func exitMeanings() []string {
 		exitDone:         "done",
 		exitFailed:       "another error (a file, a server that is not holt, a bug, an interrupt)",
 		exitUsage:        "the command line, or a path in it, is wrong",
-		exitNotFound:     "there is no such znode, or its parent is missing",
+		exitNotFound:     "there is no such znode or member, or the parent of the znode is missing",
 		exitPrecondition: "the precondition does not hold: another version, or the znode exists",
 		exitUnknown:      "outcome unknown: a write may or may not have been done; the message says how to ask again",
 		exitUnreachable:  "no member answers, or none can serve now (no leader, behind, busy); nothing was done",
@@ -71,6 +71,8 @@ func remedyOf(code client.Code) remedy {
 		return remedy{exitUsage, "correct the command line"}
 	case client.NoNode:
 		return remedy{exitNotFound, "check the path; a parent is made before its children"}
+	case client.NoMember:
+		return remedy{exitNotFound, "holt cluster lists the members"}
 	case client.NoWatch:
 		return remedy{exitNotFound, "nothing is left to do"}
 	case client.BadVersion:
@@ -81,7 +83,7 @@ func remedyOf(code client.Code) remedy {
 		return remedy{exitUnknown, "it may or may not have been done: read before you repeat it"}
 	case client.Unreachable:
 		return remedy{exitUnreachable, "check --endpoints and whether a member is up"}
-	case client.NoLeader, client.Behind, client.ShuttingDown, client.Throttled:
+	case client.NoLeader, client.Behind, client.ShuttingDown, client.Throttled, client.ReconfigInProgress:
 		return remedy{exitUnreachable, "nothing was done: try again later"}
 	case client.NotEmpty:
 		return remedy{exitRefused, "delete its children first"}
@@ -101,8 +103,8 @@ func remedyOf(code client.Code) remedy {
 		return remedy{exitRefused, "an ephemeral znode has no children: make it elsewhere"}
 	case client.IdempotencyMismatch:
 		return remedy{exitRefused, "take another --idempotency-key: this one was another write's"}
-	case client.ReconfigInProgress:
-		return remedy{exitRefused, "it cannot be done as things are"}
+	case client.ReconfigUnsafe:
+		return remedy{exitRefused, "bring those members back first, or remove another"}
 	case client.NoRoute, client.MethodNotAllowed, client.NotImplemented, client.Unexpected:
 		return remedy{exitFailed, "check that the endpoint is holt, and as new as this command"}
 	case client.Internal:

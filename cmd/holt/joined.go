@@ -6,6 +6,7 @@ import (
 
 	"holt/httpapi"
 	"holt/raftfsm"
+	"holt/raftfsm/command"
 )
 
 // joined shows a Node as the httpapi.Cluster it is.
@@ -14,9 +15,9 @@ type joined struct{ node *raftfsm.Node }
 // Status is the cluster as the node knows it.
 func (j joined) Status() httpapi.Status {
 	s := j.node.Status()
-	out := httpapi.Status{Name: s.Name, Leader: s.Leader, Term: s.Term, Zxid: s.Zxid}
+	out := httpapi.Status{Name: s.Name, Cluster: s.Cluster, Leader: s.Leader, Term: s.Term, Zxid: s.Zxid}
 	for _, m := range s.Members {
-		out.Members = append(out.Members, httpapi.Member{ID: m.Name, RaftAddr: m.RaftAddr, URL: m.URL, Voter: m.Voter})
+		out.Members = append(out.Members, httpapi.Member{ID: m.Name, RaftAddr: m.RaftAddr, URL: m.URL, Voter: m.Voter, Observer: m.Observer})
 	}
 	return out
 }
@@ -33,6 +34,19 @@ func (j joined) Reports(ctx context.Context) map[string]httpapi.Report {
 	}
 	return out
 }
+
+// AddMember is the node's.
+func (j joined) AddMember(ctx context.Context, m command.MemberSpec) error {
+	return j.node.AddMember(ctx, m)
+}
+
+// RemoveMember is the node's.
+func (j joined) RemoveMember(ctx context.Context, name string) error {
+	return j.node.RemoveMember(ctx, name)
+}
+
+// Transfer is the node's.
+func (j joined) Transfer(ctx context.Context, to string) error { return j.node.Transfer(ctx, to) }
 
 // Checks are the reasons to be ready or not.
 func (j joined) Checks() []httpapi.Check {

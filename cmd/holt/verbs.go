@@ -29,7 +29,9 @@ type clientVerbs struct {
 	Export   exportCmd   `cmd:"" help:"Write a znode and all below it to a file, as it was at one moment."`
 	Import   importCmd   `cmd:"" help:"Load what export wrote, or a ZooKeeper tree."`
 	Diff     diffCmd     `cmd:"" help:"Compare two trees, exported or live."`
-	Cluster  clusterCmd  `cmd:"" help:"Print the members of the cluster, as one of them knows them."`
+	Cluster  clusterCmd  `cmd:"" help:"List the members of the cluster, add, remove and promote them, hand over the leadership."`
+	Status   statusCmd   `cmd:"" help:"Print how every member is; exit code 1 if something is wrong."`
+	Health   healthCmd   `cmd:"" help:"Ask one member whether it can be used: exit code 0 or 1. For the health checks of containers."`
 	Bench    benchCmd    `cmd:"" help:"Measure a cluster, beside a bare HTTP server and a loop of fdatasync."`
 	Version  versionCmd  `cmd:"" help:"Print the version of this program."`
 

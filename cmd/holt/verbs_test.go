@@ -209,7 +209,7 @@ func TestStatClusterVersion(t *testing.T) {
 		{args: "stat /none", exit: exitNotFound, err: "there is no znode at /none (no_node)"},
 		{args: "stat /app/", exit: exitUsage, err: "(bad_arguments)"},
 		{args: "cluster", out: "leader n1, term 1, zxid 3, as member n1 knows it\nMEMBER +ROLE +URL +RAFT ADDRESS\nn1 +leader +http.*\n"},
-		{args: "cluster --json", out: `{"name":"n1","leader":"n1",.*}\n`},
+		{args: "cluster --json", out: `{"name":"n1","cluster_id":"c1","leader":"n1",.*}\n`},
 		{args: "version", out: `holt .* go1\..*\n`},
 	})
 }

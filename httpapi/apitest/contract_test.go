@@ -157,6 +157,9 @@ func (c *contract) find(u *url.URL) (path string, params map[string]string) {
 		}
 		return "/v1/sessions/{id}" + rest, map[string]string{"id": id}
 	}
+	if id, ok := strings.CutPrefix(escaped, "/v1/cluster/members/"); ok {
+		return "/v1/cluster/members/{id}", map[string]string{"id": id}
+	}
 	for _, prefix := range []string{"/v1/znodes", "/v1/children", "/v1/tree", "/v1/watch", "/ui"} {
 		rest, ok := strings.CutPrefix(escaped, prefix)
 		switch {

@@ -1,8 +1,10 @@
 package apitest
 
 import (
+	"cmp"
 	"context"
 	"maps"
+	"slices"
 	"sync"
 
 	"holt/httpapi"
@@ -25,6 +27,7 @@ type Node struct {
 	renewed  map[znode.SessionKey]int // how often
 	faults   Faults
 	changed  chan struct{} // closed when state or faults change
+	leader   string        // whom leadership was given to; "" is this member
 }
 
 // Faults is how a Node fails. The zero value is a Node that works.
@@ -39,7 +42,9 @@ type Faults struct {
 	Hold         bool  // Propose and Linearizable wait for as long as this is set
 	NoLeader     bool  // Status knows no leader
 	// Others are members beside this one, and Reports what they say of themselves; who is not in Reports cannot be reached.
-	Others  []httpapi.Member
+	Others []httpapi.Member
+	// Change is what the changes of the members give instead of being made.
+	Change  error
 	Reports map[string]httpapi.Report
 	Checks  []httpapi.Check
 }
@@ -177,7 +182,7 @@ func (n *Node) Linearizable(ctx context.Context) (*znode.State, error) {
 func (n *Node) Status() httpapi.Status {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	s := httpapi.Status{Name: "n1", Leader: "n1", Term: 1, Zxid: n.state.Zxid, Members: []httpapi.Member{
+	s := httpapi.Status{Name: "n1", Cluster: "c1", Leader: cmp.Or(n.leader, "n1"), Term: 1, Zxid: n.state.Zxid, Members: []httpapi.Member{
 		{ID: "n1", RaftAddr: "127.0.0.1:7071", URL: "http://127.0.0.1:7070", Voter: true},
 	}}
 	s.Members = append(s.Members, n.faults.Others...)
@@ -210,4 +215,52 @@ func (n *Node) Checks() []httpapi.Check {
 		{Name: "log", OK: true, Live: true, Detail: "the last write took 1ms"},
 		{Name: "leader", OK: true, Detail: "n1 leads"},
 	}
+}
+
+// AddMember is a Cluster's. A new member votes at once.
+func (n *Node) AddMember(_ context.Context, m command.MemberSpec) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.faults.Change != nil {
+		return n.faults.Change
+	}
+	n.drop(m.Name)
+	n.faults.Others = append(n.faults.Others, httpapi.Member{ID: m.Name, RaftAddr: m.RaftAddr, URL: m.URL, Voter: m.Voter, Observer: !m.Voter})
+	return nil
+}
+
+// drop takes a member out, if it is there; n.mu is held.
+func (n *Node) drop(name string) bool {
+	before := len(n.faults.Others)
+	n.faults.Others = slices.DeleteFunc(slices.Clone(n.faults.Others), func(m httpapi.Member) bool { return m.ID == name })
+	return len(n.faults.Others) < before
+}
+
+// RemoveMember is a Cluster's. This member cannot be removed.
+func (n *Node) RemoveMember(_ context.Context, name string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case n.faults.Change != nil:
+		return n.faults.Change
+	case name == "n1":
+		return command.Refuse(command.ChangeUnsafe, "n1 is needed")
+	case !n.drop(name):
+		return command.Refuse(command.ChangeNoMember, "there is no member %q", name)
+	}
+	return nil
+}
+
+// Transfer is a Cluster's.
+func (n *Node) Transfer(_ context.Context, to string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.faults.Change != nil {
+		return n.faults.Change
+	}
+	if to == "" {
+		to = n.faults.Others[0].ID
+	}
+	n.leader = to
+	return nil
 }

@@ -23,12 +23,14 @@ const (
 	CrossOrigin          = Code(wire.CrossOrigin)
 	NoNode               = Code(wire.NoNode)
 	NoWatch              = Code(wire.NoWatch)
+	NoMember             = Code(wire.NoMember)
 	NoRoute              = Code(wire.NoRoute)
 	MethodNotAllowed     = Code(wire.MethodNotAllowed)
 	NodeExists           = Code(wire.NodeExists)
 	NotEmpty             = Code(wire.NotEmpty)
 	NoChildrenEphemerals = Code(wire.NoChildrenEphemerals)
 	ReconfigInProgress   = Code(wire.ReconfigInProgress)
+	ReconfigUnsafe       = Code(wire.ReconfigUnsafe)
 	SessionExpired       = Code(wire.SessionExpired)
 	BadVersion           = Code(wire.BadVersion)
 	TooLarge             = Code(wire.TooLarge)
@@ -157,6 +159,8 @@ func (e *Error) judge(q *call, status int) {
 	switch status {
 	case http.StatusMisdirectedRequest:
 		e.elsewhere = true
+	case http.StatusConflict:
+		e.elsewhere, e.later = e.Code() == ReconfigInProgress, e.Code() == ReconfigInProgress
 	case http.StatusTooManyRequests:
 		e.elsewhere, e.later = true, true
 	case http.StatusServiceUnavailable:

@@ -77,31 +77,48 @@ type Sync struct {
 	Zxid uint64 `json:"zxid"`
 }
 
-// Member is one server of the cluster.
+// Member is one server of the cluster. One that does not vote is an Observer, or is to vote once it has caught up.
 type Member struct {
 	ID       string `json:"id"`
 	RaftAddr string `json:"raft_addr"`
 	URL      string `json:"url"`
 	Voter    bool   `json:"voter"`
+	Observer bool   `json:"observer"`
 	Leader   bool   `json:"leader"`
 }
 
-// Cluster answers GET /v1/cluster. Leader is "" while there is none.
+// Cluster answers GET /v1/cluster. ClusterID, in hex, is that of all its members and of no other cluster; Leader is "" while there is
+// none.
 type Cluster struct {
-	Name    string   `json:"name"`
-	Leader  string   `json:"leader"`
-	Term    uint64   `json:"term"`
-	Zxid    uint64   `json:"zxid"`
-	Members []Member `json:"members"`
+	Name      string   `json:"name"`
+	ClusterID string   `json:"cluster_id"`
+	Leader    string   `json:"leader"`
+	Term      uint64   `json:"term"`
+	Zxid      uint64   `json:"zxid"`
+	Members   []Member `json:"members"`
+}
+
+// NewMember is the body of POST /v1/cluster/members. Voter is true unless it says otherwise.
+type NewMember struct {
+	ID       string `json:"id"`
+	RaftAddr string `json:"raft_addr"`
+	URL      string `json:"url"`
+	Voter    *bool  `json:"voter,omitempty"`
+}
+
+// NewLeader is the body of POST /v1/cluster/leader. "" is whichever voter is most up to date.
+type NewLeader struct {
+	ID string `json:"id"`
 }
 
 // ClusterReport answers GET /v1/cluster?verbose=true. Its other fields are Cluster's.
 type ClusterReport struct {
-	Name    string         `json:"name"`
-	Leader  string         `json:"leader"`
-	Term    uint64         `json:"term"`
-	Zxid    uint64         `json:"zxid"`
-	Members []MemberReport `json:"members"`
+	Name      string         `json:"name"`
+	ClusterID string         `json:"cluster_id"`
+	Leader    string         `json:"leader"`
+	Term      uint64         `json:"term"`
+	Zxid      uint64         `json:"zxid"`
+	Members   []MemberReport `json:"members"`
 }
 
 // MemberReport is one server of the cluster, and how it says it is. All of that is zero while it cannot be reached. Sizes are in
