@@ -59,6 +59,14 @@ type Config struct {
 	FreeBytes func() (uint64, error)
 	// DiskReserve is how much of it must be left, in bytes. Default DefaultDiskReserve.
 	DiskReserve uint64
+	// DigestEvery is how often this member, while it leads, has all members compare what they hold. 0: never.
+	DigestEvery time.Duration
+	// LogVersion is the newest version of the log that this member reads and writes. Default command.LogVersion; less makes it behave as
+	// an older program does.
+	LogVersion uint8
+	// Fatal is called once, with an error that wraps ErrDiverged or ErrTooOld, when this member must not go on. It should end the
+	// process; the member applies and answers nothing more. Nil: it panics.
+	Fatal func(error)
 	// Now is the wall clock. Default time.Now.
 	Now func() time.Time
 }
@@ -93,6 +101,8 @@ func (c *Config) validate() error {
 		return errors.New("a member needs a name and a raft address")
 	case len(c.Version) > MaxVersionBytes:
 		return fmt.Errorf("the version has %d bytes, the limit is %d", len(c.Version), MaxVersionBytes)
+	case c.LogVersion > command.LogVersion:
+		return fmt.Errorf("version %d of the log is not known yet, the newest is %d", c.LogVersion, command.LogVersion)
 	case c.Storage == nil || c.Mux == nil || c.Logger == nil:
 		return errors.New("a member needs storage, a mux and a logger")
 	}
@@ -105,6 +115,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxStall, time.Second)
 	setDefault(&c.SnapshotBytes, SnapshotBytes)
 	setDefault(&c.DiskReserve, DefaultDiskReserve)
+	setDefault(&c.LogVersion, command.LogVersion)
 	if c.Meter == nil {
 		c.Meter = unmetered{}
 	}

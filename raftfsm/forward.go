@@ -20,7 +20,8 @@ const (
 	kindFence     = 5 // call: the index after which nothing more comes of what was sent over lost connections
 	kindAsk       = 6 // call: something about sessions, for the leader to answer
 	kindReport    = 7 // call: how a member is
-	// 8 to 15 are for others
+	kindNote      = 8 // call: what a member noted at a mark
+	// 9 to 15 are for others
 	kindChange = 16 // call: a change of the members, for the leader to make
 	kindMember = 17 // call: whether the caller is a member
 )

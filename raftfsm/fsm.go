@@ -23,6 +23,10 @@ type fsm struct {
 	size     *logSize
 	watchers Watchers // may be nil
 	sessions Sessions // may be nil
+	digests  *digests
+	version  uint8       // of the log, which is the newest it reads
+	fatal    func(error) // may be nil
+	halted   bool        // see halt
 	staging  stagings
 	counts   *counts
 	meter    Meter
@@ -38,7 +42,7 @@ type fsm struct {
 }
 
 func newFSM(log *slog.Logger, p *progress, cs *calls, out *outbox, size *logSize) *fsm {
-	f := &fsm{log: log, progress: p, calls: cs, outbox: out, machine: znode.NewMachine(), size: size, counts: &counts{}, meter: unmetered{}}
+	f := &fsm{log: log, progress: p, calls: cs, outbox: out, machine: znode.NewMachine(), size: size, digests: &digests{}, version: command.LogVersion, counts: &counts{}, meter: unmetered{}}
 	p.publish(&view{state: f.machine.State()})
 	return f
 }
@@ -64,9 +68,12 @@ func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
 func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 	begun, before, fired := time.Now(), f.machine.Zxid(), f.machine.Fired()
 	for _, l := range logs {
-		if l.Type == raft.LogCommand {
+		if l.Type == raft.LogCommand && !f.halted {
 			f.apply(l)
 		}
+	}
+	if f.halted {
+		return make([]any, len(logs))
 	}
 	last, old := logs[len(logs)-1], f.progress.now.Load()
 	v := &view{index: last.Index, term: last.Term, state: old.state}
@@ -101,6 +108,9 @@ func (f *fsm) apply(l *raft.Log) {
 	}
 	void := f.entry.Term != l.Term
 	for i, b := range f.entry.Commands {
+		if f.aside(l, b, void) {
+			continue
+		}
 		if err := f.cmd.Decode(b); err != nil {
 			panic(fmt.Sprintf("raftfsm: command %d of committed entry %d: %v", i, l.Index, err))
 		}
@@ -169,6 +179,9 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 	if f.staging.now != nil {
 		return nil, errStaging
 	}
+	if f.halted {
+		return nil, errHalted
+	}
 	v := f.progress.now.Load()
 	return &snapshot{view: v, log: f.log, progress: f.progress}, nil
 }
@@ -176,12 +189,16 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 // Restore replaces everything with a snapshot, at start or when this member was away too long.
 func (f *fsm) Restore(r io.ReadCloser) error {
 	defer r.Close()
+	if f.halted {
+		return errHalted
+	}
 	v, err := readSnapshot(r)
 	if err != nil {
 		return fmt.Errorf("restoring a snapshot: %w", err)
 	}
 	f.dropStaging()
 	f.machine = znode.FromState(v.state)
+	f.digests.forget()
 	f.progress.saved.Store(&SnapshotMark{v.state.Zxid, v.state.Time})
 	f.progress.publish(v)
 	f.tell(v)

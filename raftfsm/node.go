@@ -37,6 +37,7 @@ type Node struct {
 	writes       *peer.Pool
 	asks         *peer.Pool // not behind writes: those may be held back
 	reports      reports
+	digests      digests
 	started      time.Time
 	counts       counts
 	links        atomic.Uint64 // how many connections of writes have ended: what is sent next goes over a later one
@@ -108,6 +109,7 @@ func (n *Node) open() (err error) {
 	}
 	f := newFSM(n.log, n.progress, n.calls, n.outbox, n.size)
 	f.watchers, f.sessions = cfg.Watchers, cfg.Sessions
+	f.digests, f.version, f.fatal = &n.digests, cfg.LogVersion, cfg.Fatal
 	n.fsm = f
 	f.counts, f.meter = &n.counts, cfg.Meter
 	n.raft, err = raft.NewRaft(n.raftConfig(), f, cfg.Storage.Logs, cfg.Storage.Stable, cfg.Storage.Snaps, n.trans)
@@ -121,13 +123,14 @@ func (n *Node) open() (err error) {
 		kindFence:     {Handler: n.onFence},
 		kindAsk:       {Handler: n.onAsk},
 		kindReport:    {Handler: n.onReport},
+		kindNote:      {Handler: n.onNote},
 		kindChange:    {Handler: n.onChange},
 		kindMember:    {Handler: n.onMember},
 	})
 	if err != nil {
 		return errors.Join(err, n.raft.Shutdown().Error(), n.trans.Close())
 	}
-	for _, run := range []func(){n.outbox.run, n.observe, n.nudges, n.watchDisk, n.catchUp, n.tend, n.whereabouts} {
+	for _, run := range []func(){n.outbox.run, n.observe, n.nudges, n.watchDisk, n.catchUp, n.compareDigests, n.tend, n.whereabouts} {
 		n.wg.Go(run)
 	}
 	close(n.opened)

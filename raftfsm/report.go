@@ -35,6 +35,7 @@ type Report struct {
 	Streams      uint64 // of events, and long polls
 	Version      string // of its program
 	UptimeMs     uint64
+	LogVersion   uint8 `json:",omitempty"` // the newest version of the log that it reads; version 1 did not say
 }
 
 // SnapshotMark says of which state the newest snapshot is that a member has on its disk. The zero value is none.
@@ -51,7 +52,17 @@ type reports struct {
 	mu      sync.Mutex // guards what follows
 	running *reportRound
 	closed  bool
+	words   map[string]word // of present members, by name
 }
+
+// word is what a member said last about the log it reads.
+type word struct {
+	version uint8
+	at      time.Time
+}
+
+// wordTime is how long a member's word is good: it may have been started again as another program since.
+const wordTime = time.Minute
 
 // reportRound is one round; of is there once done is closed, and nobody changes it then.
 type reportRound struct {
@@ -72,6 +83,7 @@ func (n *Node) Reports(ctx context.Context) map[string]Report {
 			r.of = n.askAll()
 			rs.mu.Lock()
 			rs.running = nil
+			n.keepWords(r.of)
 			rs.mu.Unlock()
 			close(r.done)
 		})
@@ -86,6 +98,41 @@ func (n *Node) Reports(ctx context.Context) map[string]Report {
 		}
 	}
 	return map[string]Report{n.cfg.Name: n.report()}
+}
+
+// keepWords notes who reads what, and forgets who is no member any more. It is called with reports.mu held.
+func (n *Node) keepWords(of map[string]Report) {
+	words := make(map[string]word)
+	for _, s := range n.servers() {
+		if r, ok := of[s.Name]; ok {
+			words[s.Name] = word{max(r.LogVersion, 1), time.Now()}
+		} else if w, ok := n.reports.words[s.Name]; ok {
+			words[s.Name] = w
+		}
+	}
+	n.reports.words = words
+}
+
+// errNotReadByAll says that some member may not read what is to be written.
+var errNotReadByAll = errors.New("not every member is known to read this version of the log")
+
+// readByAll returns nil if all members read a version of the log: all have said so within wordTime, or something of that version is in the
+// log already, so that there is no way back, and nobody says otherwise. The leader asks before it writes what came with a version.
+func (n *Node) readByAll(ctx context.Context, version uint8) error {
+	n.Reports(ctx)
+	n.reports.mu.Lock()
+	defer n.reports.mu.Unlock()
+	begun := n.digests.log.Load() >= uint32(version)
+	for _, s := range n.servers() {
+		w, ok := n.reports.words[s.Name]
+		switch {
+		case ok && w.version < version:
+			return fmt.Errorf("%w: %s reads version %d, this is of version %d", errNotReadByAll, s.Name, w.version, version)
+		case !begun && (!ok || time.Since(w.at) > wordTime):
+			return fmt.Errorf("%w: %s has not said", errNotReadByAll, s.Name)
+		}
+	}
+	return nil
 }
 
 // close lets no further round begin; one that runs ends by itself, with n.ctx.
@@ -148,7 +195,11 @@ func (n *Node) report() Report {
 	r := Report{
 		Zxid: s.Zxid, Ready: s.Ready, AppliedIndex: s.AppliedIndex, Znodes: uint64(s.Znodes), DataBytes: uint64(s.DataBytes),
 		DiskFree: s.DiskFree, DiskFull: s.DiskFull, Sessions: uint64(s.Sessions), Version: n.cfg.Version,
-		UptimeMs: uint64(time.Since(n.started).Milliseconds()),
+		UptimeMs:   uint64(time.Since(n.started).Milliseconds()),
+		LogVersion: n.cfg.LogVersion,
+	}
+	if r.LogVersion == 1 {
+		r.LogVersion = 0 // as version 1 did
 	}
 	if mark := n.progress.saved.Load(); mark != nil {
 		r.Snapshot = *mark

@@ -54,14 +54,19 @@ type Stats struct {
 	DiskFull     bool
 	Sessions     int // alive
 	Ephemerals   int
-	Watches      int           // of sessions
-	History      int           // records
-	Members      int           // of the cluster
-	Voters       int           // of them
-	PeersUp      int           // of the others that this one has a connection to
-	LastContact  time.Duration // since this member heard of its leader; 0 if it leads
-	Snapshot     SnapshotMark
-	Counts       Counts
+	Watches      int // of sessions
+	History      int // records
+	// The newest comparison of the members' states that this one stood: the log index of the mark and the zxid there; 0 before the
+	// first. DigestDisputed says, on the leader, that members contradicted one another and there was no majority.
+	DigestIndex    uint64
+	DigestZxid     znode.Zxid
+	DigestDisputed bool
+	Members        int           // of the cluster
+	Voters         int           // of them
+	PeersUp        int           // of the others that this one has a connection to
+	LastContact    time.Duration // since this member heard of its leader; 0 if it leads
+	Snapshot       SnapshotMark
+	Counts         Counts
 }
 
 // Stats never waits.
@@ -80,6 +85,8 @@ func (n *Node) Stats() Stats {
 			s.Voters++
 		}
 	}
+	agreed := n.digests.standing()
+	s.DigestIndex, s.DigestZxid, s.DigestDisputed = agreed.index, agreed.zxid, n.digests.disputed.Load()
 	if mark := n.progress.saved.Load(); mark != nil {
 		s.Snapshot = *mark
 	}

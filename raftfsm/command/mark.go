@@ -26,15 +26,16 @@ var versions = [...]uint8{kindTxn: 1, kindSessionTxn: 1, kindBatch: 1, KindMark:
 // ErrTooNew is wrapped where a whole entry holds what only a later version of the program reads.
 var ErrTooNew = errors.New("the log is of a later version of holt")
 
-// KindOf is the kind of an encoded command, or ErrTooNew if whoever reads this version of the log and those before it does not know it.
-func KindOf(b []byte, version uint8) (byte, error) {
+// KindOf is the kind of an encoded command and the version of the log it came with, or ErrTooNew if whoever reads this version of the log
+// and those before it does not know it.
+func KindOf(b []byte, version uint8) (kind byte, since uint8, err error) {
 	if len(b) == 0 || b[0] == 0 {
-		return 0, malformed("it has no kind")
+		return 0, 0, malformed("it has no kind")
 	}
 	if k := b[0]; int(k) < len(versions) && versions[k] <= version {
-		return k, nil
+		return k, versions[k], nil
 	}
-	return 0, fmt.Errorf("%w: a command of kind %d, this member reads version %d", ErrTooNew, b[0], version)
+	return 0, 0, fmt.Errorf("%w: a command of kind %d, this member reads version %d", ErrTooNew, b[0], version)
 }
 
 // Mark asks every member to note the digest of its state at this place of the log.

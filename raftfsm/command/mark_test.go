@@ -73,14 +73,14 @@ func TestWhichVersionOfTheLogKnowsWhichKind(t *testing.T) {
 	for k := range 256 {
 		for version := uint8(1); version <= LogVersion; version++ {
 			since, known := all[byte(k)]
-			got, err := KindOf([]byte{byte(k), 1, 2, 3}, version)
+			got, from, err := KindOf([]byte{byte(k), 1, 2, 3}, version)
 			switch {
 			case k == 0:
 				if !errors.Is(err, ErrMalformed) || errors.Is(err, ErrTooNew) {
 					t.Errorf("kind 0: %v", err)
 				}
 			case known && since <= version:
-				if err != nil || got != byte(k) {
+				if err != nil || got != byte(k) || from != since {
 					t.Errorf("kind %d in version %d: %d, %v", k, version, got, err)
 				}
 			case !errors.Is(err, ErrTooNew) || errors.Is(err, ErrMalformed):
@@ -88,7 +88,7 @@ func TestWhichVersionOfTheLogKnowsWhichKind(t *testing.T) {
 			}
 		}
 	}
-	if _, err := KindOf(nil, LogVersion); !errors.Is(err, ErrMalformed) {
+	if _, _, err := KindOf(nil, LogVersion); !errors.Is(err, ErrMalformed) {
 		t.Errorf("nothing: %v", err)
 	}
 }
