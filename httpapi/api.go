@@ -14,6 +14,7 @@ import (
 type API struct {
 	cfg       Config
 	log       *slog.Logger
+	meter     StreamMetrics
 	mux       *chi.Mux
 	endpoints map[target]*endpoint
 	unrouted  RouteMetrics
@@ -28,6 +29,8 @@ type API struct {
 
 	ending   chan struct{} // closed when streams and long polls must end
 	endsOnce sync.Once     // closes ending
+
+	accessLevel slog.Level // of the line that each request is
 }
 
 // New makes an API; the error says what is wrong with the Config.
@@ -39,7 +42,8 @@ func New(cfg Config) (*API, error) {
 		ending: make(chan struct{})}
 	a.hosts.fill(cfg.AllowedHosts, cfg.Cluster)
 	a.exchanges.New = func() any { return &exchange{api: a, found: chi.NewRouteContext()} }
-	a.unrouted = a.cfg.Metrics.Route("", "")
+	a.unrouted, a.meter = a.cfg.Metrics.Route("", ""), a.cfg.Metrics.Streams()
+	a.accessLevel = a.cfg.accessLevel()
 	a.route()
 	return a, nil
 }

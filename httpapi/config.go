@@ -92,6 +92,9 @@ type Config struct {
 	// Core are the limits of what is behind the interfaces, to be shown by /v1/limits.
 	Core CoreLimits
 
+	// AccessLog has each request logged at level info. Otherwise it is at level debug.
+	AccessLog bool
+
 	// Metrics counts requests; nil counts nothing. Package httpapi/metrics has the one for Prometheus.
 	Metrics Metrics
 	// MetricsHandler answers /metrics; nil answers 501.

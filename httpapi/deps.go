@@ -118,6 +118,8 @@ type Metrics interface {
 	// Route gives what counts the requests of one route and method. It is called while the API is made, once for each,
 	// and once with "" and "" for the requests that belong to none.
 	Route(route, method string) RouteMetrics
+	// Streams gives what counts streams and long polls. It is called while the API is made.
+	Streams() StreamMetrics
 }
 
 // RouteMetrics counts the requests of one route and method. Its methods are on every request's way: they must be cheap.

@@ -90,6 +90,8 @@ func (x *exchange) hold(path znode.Path, s *znode.State, of aspect) (*znode.Stat
 		return nil, err
 	}
 	x.setWriteDeadline(time.Now().Add(wait + x.api.cfg.AnswerTimeout))
+	x.api.meter.PollBegin()
+	defer x.api.meter.PollEnd()
 	sub, err := x.api.cfg.Hub.Subscribe(watch.Filter{Paths: []znode.Path{path}, Data: true, Children: of == itsChildren}, s.Zxid)
 	if err != nil {
 		return nil, subscribing(err)

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"log/slog"
 	"net/http"
 	"regexp"
 	"runtime/debug"
@@ -31,6 +30,9 @@ type exchange struct {
 	holder *znode.SessionKey // the session the request belongs to, nil if to none
 	key    string            // its Idempotency-Key, "" if it has none
 	counts *atomic.Int64     // what counts the request, nil if nothing does
+	id     string            // its X-Request-Id, "" if it has none and needs none
+	logged bool              // whether it is to be logged
+	sent   counted           // the ResponseWriter, if so
 
 	found *chi.Context // room for looking up the route
 }
@@ -47,6 +49,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	x := a.exchanges.Get().(*exchange)
 	x.ResponseWriter, x.r, x.status, x.head = w, r, 0, r.Method == http.MethodHead
 	begun := time.Now()
+	x.identify()
 	x.setWriteDeadline(begun.Add(a.cfg.AnswerTimeout))
 	if r.ContentLength != 0 {
 		// Also for bodies nobody wants: net/http reads some of them before it takes the next request. Once a body has
@@ -135,11 +138,10 @@ func (a *API) finish(x *exchange, begun time.Time) {
 	}
 	took := time.Since(begun)
 	x.at.metrics.End(x.status, took)
-	if a.log.Enabled(x.r.Context(), slog.LevelDebug) {
-		a.log.Debug("request", "method", x.r.Method, "path", loggable(x.r.URL.Path), "status", x.status, "took", took.String())
-	}
+	x.access(took)
 	x.leave()
 	x.ResponseWriter, x.r, x.at, x.path, x.holder, x.key, x.zxid = nil, nil, nil, "", nil, "", 0
+	x.id, x.sent = "", counted{}
 	x.query.reset()
 	if trouble != nil {
 		panic(http.ErrAbortHandler) // the answer is cut off, so that nobody takes it for whole

@@ -37,6 +37,7 @@ type stream struct {
 	done    bool                // whether the client has all it asked for
 
 	unflushed int       // bytes written since the deadline was set
+	told      int       // messages among them
 	dies      time.Time // when the stream has lived long enough
 	beatAt    time.Time // when the next bookmark is due
 	timer     *time.Timer
@@ -189,6 +190,7 @@ func (s *stream) tell(m *watch.Message) error {
 		return s.say(func(b []byte) []byte { return appendSessionEnd(b, m.Zxid, s.wish.filter.Session, e.Cause) })
 	}
 	s.done = s.wish.once
+	s.told++
 	form := withoutData
 	if s.wish.data {
 		form = withData
@@ -313,6 +315,10 @@ func (s *stream) flush() error {
 	}
 	s.unflushed = 0
 	err := s.control.Flush()
+	if err == nil && s.told > 0 {
+		s.x.api.meter.Sent(s.told)
+	}
+	s.told = 0
 	if s.x.r.ProtoMajor > 1 {
 		s.x.setWriteDeadline(time.Time{}) // HTTP/2 would end the stream then, even one that is idle
 	}

@@ -27,10 +27,15 @@ func (x *exchange) stream(w *wish, now *znode.State) error {
 	}
 	s := &stream{x: x, wish: w, control: http.NewResponseController(x.ResponseWriter)}
 	defer s.close()
+	ofSession, end := w.filter.Session != 0, StreamLeft
+	x.api.meter.Begin(ofSession)
+	defer func() { x.api.meter.End(ofSession, end) }()
 	err := s.run(now)
-	if errors.Is(err, errEnding) {
+	moved := errors.Is(err, errEnding)
+	if moved {
 		err = s.farewell()
 	}
+	end = streamEnd(err, moved, x.status != 0)
 	switch {
 	case err == nil || errors.Is(err, errGone):
 		return nil
@@ -201,6 +206,7 @@ func (s *stream) present(now *znode.State, reason string) error {
 		}
 	}
 	if reason != "" {
+		s.x.api.meter.Reset(reason)
 		events := s.proven(now, reason)
 		// With states to come the client keeps the position it has, to be reset again if they do not all come.
 		withID := !s.wish.initial

@@ -125,8 +125,9 @@ func (c *contract) check(r *http.Request, res *http.Response, body []byte) error
 	})
 }
 
-// unlisted are headers that need no mention: net/http's own, and those OpenAPI describes in other ways.
-var unlisted = []string{"Date", "Connection", "Content-Type", "Content-Length", "Content-Encoding"}
+// unlisted are headers that need no mention: net/http's own, those OpenAPI describes in other ways, and the one that any answer can
+// have, of which the description of the whole tells.
+var unlisted = []string{"X-Request-Id", "Date", "Connection", "Content-Type", "Content-Length", "Content-Encoding"}
 
 // checkHeaders says which header of an answer openapi.yaml does not mention.
 func (c *contract) checkHeaders(op *openapi3.Operation, res *http.Response) error {

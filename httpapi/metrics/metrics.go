@@ -1,4 +1,5 @@
-// Package metrics counts HTTP requests for Prometheus. No label ever holds a path of a znode: routes are those of
+// Package metrics counts HTTP requests and streams of events for Prometheus, and has what Prometheus and Grafana are to know of all
+// that a member counts: rules for alarms (alerts.yaml) and a dashboard (dashboard.json). No label ever holds a path of a znode: routes are those of
 // the table of contents, and what belongs to none is counted under "".
 package metrics
 
@@ -24,6 +25,7 @@ type Metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
+	streams  *streamMetrics
 }
 
 var _ httpapi.Metrics = (*Metrics)(nil)
@@ -47,8 +49,13 @@ func New(reg prometheus.Registerer) (*Metrics, error) {
 			return nil, err
 		}
 	}
-	return m, nil
+	var err error
+	m.streams, err = newStreamMetrics(reg)
+	return m, err
 }
+
+// Streams is an httpapi.Metrics'.
+func (m *Metrics) Streams() httpapi.StreamMetrics { return m.streams }
 
 // Route is an httpapi.Metrics'.
 func (m *Metrics) Route(route, method string) httpapi.RouteMetrics {
