@@ -1,9 +1,9 @@
 package raftfsm
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -147,8 +147,8 @@ func (r *Recovery) lift(s *znode.State) znode.Zxid {
 // findSelf finds the member in its last configuration, or in the list the folder began with.
 func (r *Recovery) findSelf(conf raft.Configuration) error {
 	name := r.store.Identity.Name
-	listed, err := listedMembers(filepath.Join(r.cfg.Dir, MembersFile))
-	if err != nil {
+	var listed []Member // none in the folder of one that joined: its address has all
+	if err := readJSON(filepath.Join(r.cfg.Dir, MembersFile), &listed); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	byName := make(map[string]Member)
@@ -171,29 +171,10 @@ func (r *Recovery) findSelf(conf raft.Configuration) error {
 	return nil
 }
 
-// listedMembers is the list the folder began with, nil if it is gone.
-func listedMembers(path string) ([]Member, error) {
-	b, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var ms []Member
-	if err := json.Unmarshal(b, &ms); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return ms, nil
-}
-
 // memberOf is a server of raft's configuration; url is that of one whose address does not hold it.
 func memberOf(s raft.Server, url string) Member {
-	fields := strings.SplitN(string(s.Address), " ", 3)
-	if len(fields) > 1 {
-		url = fields[1]
-	}
-	return Member{Name: string(s.ID), RaftAddr: fields[0], URL: url}
+	a := parseAddress(s.Address)
+	return Member{Name: string(s.ID), RaftAddr: a.Addr, URL: cmp.Or(a.URL, url)}
 }
 
 // newClusterID draws the id of a new cluster.
@@ -305,10 +286,10 @@ func (r *Recovery) dropSnapshots() error {
 }
 
 func (r *Recovery) writeList() error {
-	if err := writeMembers(filepath.Join(r.cfg.Dir, MembersFile), []Member{r.plan.Self}); err != nil {
+	if err := writeJSON(filepath.Join(r.cfg.Dir, MembersFile), []Member{r.plan.Self}); err != nil {
 		return err
 	}
-	if err := os.Remove(filepath.Join(r.cfg.Dir, "join.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(filepath.Join(r.cfg.Dir, JoinFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	dir, err := os.Open(r.cfg.Dir)

@@ -13,6 +13,8 @@ type cli struct {
 	Serve serveCmd `cmd:"" help:"Run a member of a cluster; of one member alone, by default."`
 	Check checkCmd `cmd:"" help:"Look for damage in the log file of a member that is not running."`
 
+	Recover recoverCmd `cmd:"" help:"Make the member that is left the only one of a new cluster, after the loss of the majority."`
+
 	clientVerbs
 }
 
