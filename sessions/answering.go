@@ -51,10 +51,21 @@ func (t *tracker) record(o *office, keys []znode.SessionKey, at time.Duration, r
 	if t.office != o {
 		return errNotKept
 	}
+	renewed := uint64(0)
 	for i, k := range keys {
-		if l := o.table.leases[k]; l != nil && o.table.renew(l, at) && recorded != nil {
+		l := o.table.leases[k]
+		if l == nil || !o.table.renew(l, at) {
+			continue
+		}
+		renewed++
+		if recorded != nil {
 			recorded[i] = l
 		}
+	}
+	if recorded != nil {
+		t.tally.renewals.Add(renewed)
+	} else {
+		t.tally.touches.Add(renewed)
 	}
 	return nil
 }

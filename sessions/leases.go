@@ -148,6 +148,7 @@ func (l *Leases) askLook(ctx context.Context, owners []znode.Owner, _ bool) ([]a
 func (l *Leases) ask(ctx context.Context, payload []byte, kind askKind, n int) ([]answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
+	l.tracker.tally.questions.Add(1)
 	b, err := l.member.AskLeader(ctx, payload)
 	if err != nil {
 		return nil, err

@@ -30,6 +30,7 @@ type tracker struct {
 	base   time.Time       // of the clock
 	wake   chan struct{}   // has room for one: the loop has something to do before its next tick
 	wg     sync.WaitGroup  // of proposals
+	tally  tally
 
 	// Of the loop alone.
 	seen   time.Duration                 // when the clock was looked at last
@@ -80,6 +81,7 @@ func (t *tracker) suspicion(why string, took time.Duration) {
 	defer t.mu.Unlock()
 	if t.office != nil && !t.suspect {
 		t.suspect = true
+		t.tally.stalls.Add(1)
 		t.log.Warn("this leader may have been stalled: nobody expires until a quorum confirms that it leads, and then every session is granted its timeout",
 			"reason", why, "took", took, "term", t.office.term)
 	}
