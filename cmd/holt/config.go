@@ -54,6 +54,7 @@ type ServeConfig struct {
 
 	LogLevel  string `split_words:"true" help:"debug, info, warn or error; debug logs each request. [info]" placeholder:"LEVEL"`
 	LogFormat string `split_words:"true" help:"text or json. [text]" placeholder:"FORMAT"`
+	AccessLog bool   `split_words:"true" help:"One line of log for each request, at level info."`
 }
 
 // ClientVariables are read by the other verbs; holt serve lets them be.

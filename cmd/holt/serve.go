@@ -188,7 +188,7 @@ func (m *member) openNode() error {
 	m.hub = watch.NewHub(watch.Config{MaxSubscriptions: m.cfg.MaxStreams})
 	m.leases = sessions.New(sessions.Config{Logger: m.log})
 	m.node, err = raftfsm.Open(raftfsm.Config{
-		Watchers: m.hub, Sessions: m.leases,
+		Watchers: m.hub, Sessions: m.leases, Meter: m.metrics,
 		Name: m.folder.Name, Members: m.folder.Members, RaftAdvertise: self.RaftAddr, Storage: &m.folder.Storage, Mux: mux,
 		Logger: m.log, Heartbeat: m.cfg.Heartbeat, SnapshotBytes: m.cfg.SnapshotBytes, FreeBytes: free, DiskReserve: m.cfg.DiskReserve,
 		Version: buildVersion(), Streams: func() int { n, _ := m.hub.Streams(); return n },
@@ -198,7 +198,7 @@ func (m *member) openNode() error {
 	}
 	m.leases.Start(m.node)
 	m.reaper = reaper.Start(reaper.Config{Member: m.node, Logger: m.log, Reaped: m.metrics.observeReaped})
-	m.metrics.watch(m.node)
+	m.metrics.watch(m.node, m.leases, m.folder.Dir)
 	m.metrics.streams(m.hub)
 	return nil
 }
@@ -219,7 +219,7 @@ func (m *member) openServer() error {
 		Core: httpapi.CoreLimits{
 			WaitingWrites: raftfsm.MaxCalls, WaitingWriteBytes: raftfsm.MaxCallBytes, DiskReserveBytes: int64(m.cfg.DiskReserve),
 		},
-		WriteWait: m.cfg.WriteWait, Metrics: m.metrics.requests, MetricsHandler: m.metrics.handler(), UI: pages,
+		WriteWait: m.cfg.WriteWait, AccessLog: m.cfg.AccessLog, Metrics: m.metrics.requests, MetricsHandler: m.metrics.handler(), UI: pages,
 	})
 	if err != nil {
 		return err
