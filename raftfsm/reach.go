@@ -108,7 +108,7 @@ func (n *Node) transfer(ctx context.Context, to string) error {
 	default:
 		next = all[i]
 		commit := n.raft.CommitIndex()
-		last, answers := n.reach(ctx, all[i : i+1])[to]
+		last, answers := n.reach(ctx, all[i:i+1])[to]
 		if !answers {
 			return command.Refuse(command.ChangeUnsafe, "%q does not answer", to)
 		}

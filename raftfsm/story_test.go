@@ -76,8 +76,9 @@ func linearizable(t *testing.T, c *raftfsmtest.Cluster, i int, within time.Durat
 
 // writers write sequential znodes through all members given, each with its own name in the data, until they are stopped.
 type writers struct {
-	wg   sync.WaitGroup
-	stop chan struct{}
+	wg    sync.WaitGroup
+	stop  chan struct{}
+	pause time.Duration // of each writer between two writes
 
 	mu      sync.Mutex // guards the fields below
 	done    map[string]bool
@@ -87,7 +88,12 @@ type writers struct {
 
 // write starts per writers on each of the members. A write's ctx ends after within.
 func write(c *raftfsmtest.Cluster, members []int, per int, within time.Duration) *writers {
-	w := &writers{stop: make(chan struct{}), done: map[string]bool{}, unknown: map[string]bool{}, errs: map[error]int{}}
+	return writeEvery(c, time.Millisecond, members, per, within)
+}
+
+// writeEvery is write by writers who pause between two writes.
+func writeEvery(c *raftfsmtest.Cluster, pause time.Duration, members []int, per int, within time.Duration) *writers {
+	w := &writers{stop: make(chan struct{}), pause: pause, done: map[string]bool{}, unknown: map[string]bool{}, errs: map[error]int{}}
 	for _, m := range members {
 		for k := range per {
 			w.wg.Go(func() { w.run(c, m, fmt.Sprintf("m%d.%d", m, k), within) })
@@ -123,7 +129,7 @@ func (w *writers) run(c *raftfsmtest.Cluster, m int, name string, within time.Du
 			w.errs[err]++
 		}
 		w.mu.Unlock()
-		time.Sleep(time.Millisecond)
+		time.Sleep(w.pause)
 	}
 }
 

@@ -30,7 +30,7 @@ import (
 
 const (
 	// MaxMembers bounds the members of a test's cluster, voters and others together.
-	MaxMembers = 9
+	MaxMembers = 16
 	// MaxLogBytes bounds what is kept of the members' logs, to be shown when a test fails.
 	MaxLogBytes = 1 << 20
 	// Patience is how long, in the bubble's time, WaitLeader, WaitReady and Settle wait before they fail the test.
@@ -72,7 +72,7 @@ type Attachment struct {
 type Cluster struct {
 	t       testing.TB
 	cfg     Config
-	members []raftfsm.Member
+	members []raftfsm.Member // those the cluster starts from
 	hosts   []*host
 	net     *peertest.Network
 	dialed  dialed
@@ -89,6 +89,9 @@ type host struct {
 	up    atomic.Pointer[process] // nil while it is down
 	fatal atomic.Pointer[error]   // the first fatal error of its storage since its start
 	index int
+
+	addr   string // what it listens on, and calls itself
+	joined bool   // it begins no cluster
 }
 
 // process is what runs on a host from a start to a crash.
@@ -130,8 +133,7 @@ func NewStopped(t testing.TB, cfg Config) *Cluster {
 	for i := range all {
 		name := fmt.Sprintf("m%d", i)
 		c.members = append(c.members, raftfsm.Member{Name: name, RaftAddr: name + ":7", URL: "http://" + name})
-		disk := newDisk()
-		c.hosts = append(c.hosts, &host{name: name, index: len(c.hosts), disk: disk, snaps: &snapshots{disk: disk}})
+		c.addHost(name)
 	}
 	if cfg.NonVoters > 0 {
 		c.bootstrap()
@@ -216,7 +218,7 @@ func (c *Cluster) open(h *host) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	ln, err := c.net.Listen(h.name + ":7")
+	ln, err := c.net.Listen(h.addr)
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +234,7 @@ func (c *Cluster) open(h *host) (*process, error) {
 	}
 	p.node, err = raftfsm.Open(raftfsm.Config{
 		Watchers: p.aside.Watchers, Sessions: p.aside.Sessions, Now: p.aside.Now, Streams: p.aside.Streams, Version: "of " + h.name,
-		Name: h.name, Members: c.members, RaftAdvertise: h.name + ":7", Mux: mux, Logger: c.logger,
+		Name: h.name, Members: c.members, Joined: h.joined, RaftAdvertise: h.addr, Mux: mux, Logger: c.logger,
 		Storage:   &raftfsm.Storage{Logs: logs, Stable: stable, Snaps: snaps, Stall: stall},
 		Heartbeat: c.cfg.Heartbeat, MaxStall: c.cfg.MaxStall, SnapshotBytes: c.cfg.SnapshotBytes,
 		FreeBytes: h.disk.Free, DiskReserve: c.cfg.DiskReserve,

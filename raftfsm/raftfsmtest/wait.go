@@ -56,12 +56,13 @@ func (c *Cluster) WaitLeader(not ...int) int {
 	return leader
 }
 
-// WaitReady waits until every member that is up has caught up, and gives the leader.
+// WaitReady waits until every member that is up has caught up, and gives the leader. Who is not a member, or not any more, is not
+// waited for, here and in Settle.
 func (c *Cluster) WaitReady() int {
 	c.t.Helper()
 	c.Eventually("all members ready", func() bool {
-		for i := range c.hosts {
-			if n := c.Node(i); n != nil && !n.Ready() {
+		for _, i := range c.memberNodes() {
+			if !c.Node(i).Ready() {
 				return false
 			}
 		}
@@ -93,12 +94,10 @@ func (c *Cluster) Settle() *znode.State {
 			return false
 		}
 		want := c.Node(leader).Stats()
-		for i := range c.hosts {
-			if n := c.Node(i); n != nil {
-				s := n.Stats()
-				if !s.Ready || s.AppliedIndex != want.LastIndex || s.LastIndex != want.LastIndex || s.Zxid != want.Zxid {
-					return false
-				}
+		for _, i := range c.memberNodes() {
+			s := c.Node(i).Stats()
+			if !s.Ready || s.AppliedIndex != want.LastIndex || s.LastIndex != want.LastIndex || s.Zxid != want.Zxid {
+				return false
 			}
 		}
 		return true
@@ -106,7 +105,7 @@ func (c *Cluster) Settle() *znode.State {
 	states := c.States()
 	var first *znode.State
 	var wantBytes []byte
-	for i := range c.hosts {
+	for _, i := range c.memberNodes() {
 		s := states[i]
 		if s == nil {
 			continue
