@@ -55,21 +55,27 @@ func (c ServeConfig) loopback() bool {
 		addrs = append(addrs, m.RaftAddr)
 	}
 	for _, a := range addrs {
-		host, _, err := net.SplitHostPort(a)
-		if err != nil {
-			continue // said elsewhere
-		}
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		if !isLoopback(a) {
 			return false
 		}
 	}
 	return true
 }
 
+// isLoopback says whether an address is one of this machine alone. What is no address is not judged here.
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return true // said elsewhere
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
 // members is the list HOLT_CLUSTER gives, or the member of this name alone.
 func (c ServeConfig) members(name string) ([]raftfsm.Member, error) {
 	if c.Cluster == "" {
-		return []raftfsm.Member{{Name: name, RaftAddr: or(c.RaftAdvertise, c.RaftAddr), URL: or(c.URL, "http://"+c.HTTPAddr)}}, nil
+		return []raftfsm.Member{c.joiner(name)}, nil
 	}
 	var ms []raftfsm.Member
 	for _, part := range strings.Split(c.Cluster, ",") {
@@ -113,4 +119,13 @@ func (c ServeConfig) self(name string, ms []raftfsm.Member) (raftfsm.Member, err
 		return m, nil
 	}
 	return raftfsm.Member{}, fmt.Errorf("member %q (HOLT_NAME) is not in the list of members it starts from (HOLT_CLUSTER)", name)
+}
+
+// later is this member on any start, once it has a folder: where it is may have changed since the first one, and the cluster is told.
+func (c ServeConfig) later(f *raftfsm.Folder) (raftfsm.Member, error) {
+	self := c.joiner(f.Name)
+	if f.Joined || c.RaftAdvertise != "" {
+		return self, nil
+	}
+	return c.self(f.Name, f.Members)
 }

@@ -33,6 +33,9 @@ type ServeConfig struct {
 	DataDir       string `split_words:"true" help:"Folder of the log, the snapshots and the member's identity. [./holt-data]" placeholder:"DIR"`
 	Cluster       string `split_words:"true" help:"First start only: all members, the same list on each. [this one alone]" placeholder:"NAME=RAFT_ADDR=URL,…"`
 
+	Join  []string `split_words:"true" help:"First start only: join the cluster of these members instead of beginning one." placeholder:"URL"`
+	Voter bool     `split_words:"true" help:"Whether a member that joins votes once it has caught up; otherwise it is an observer, which serves reads and streams and passes on writes. [true]"`
+
 	PeerSecret     secret `split_words:"true" help:"Shared by all members, 16 characters or more; required unless they are all on this machine." placeholder:"SECRET"`
 	PeerSecretFile string `split_words:"true" help:"File to read the secret from." placeholder:"FILE"`
 
@@ -68,7 +71,7 @@ type ClientVariables struct {
 
 func serveDefaults() ServeConfig {
 	return ServeConfig{
-		HTTPAddr: "127.0.0.1:7070", RaftAddr: "127.0.0.1:7071", DataDir: "./holt-data", MaxDataBytes: znode.MaxDataBytes,
+		Voter: true, HTTPAddr: "127.0.0.1:7070", RaftAddr: "127.0.0.1:7071", DataDir: "./holt-data", MaxDataBytes: znode.MaxDataBytes,
 		MaxRequests: httpapi.DefaultMaxRequests, MaxStreams: httpapi.DefaultMaxStreams, SessionTimeoutMin: httpapi.DefaultMinSessionTimeout,
 		SessionTimeoutMax: httpapi.DefaultMaxSessionTimeout, WriteWait: httpapi.DefaultWriteWait, Heartbeat: raftfsm.DefaultHeartbeat,
 		SnapshotBytes: raftfsm.SnapshotBytes, DiskReserve: raftfsm.DefaultDiskReserve, LogLevel: "info", LogFormat: "text",
@@ -232,6 +235,9 @@ func (c ServeConfig) check() error {
 		return fmt.Errorf("HOLT_LOG_FORMAT: %q is neither text nor json", c.LogFormat)
 	}
 	if _, err := c.members(c.Name); err != nil {
+		return err
+	}
+	if err := c.checkJoin(); err != nil {
 		return err
 	}
 	if _, err := web.ParseBanner(c.UIBanner); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -20,6 +21,8 @@ func TestAConfigurationThatCannotWorkIsRefusedByName(t *testing.T) {
 		"HOLT_URL":       {"host:7070", "ftp://host", "http://"},
 		"HOLT_CLUSTER":   {"m1", "m1=127.0.0.1=http://h", "m1=127.0.0.1:99999=http://h", "m1=127.0.0.1:1=h:7070", "m1=127.0.0.1:1=http://h,"},
 		"HOLT_LOG_LEVEL": {"loud"},
+		"HOLT_JOIN":      {"ftp://host", "http://", "http://a,http://b:x", "http://host/path", strings.Repeat("http://a,", 64) + "http://a"},
+		"HOLT_VOTER":     {"perhaps", "false"}, // without HOLT_JOIN
 
 		"HOLT_NAME":           {strings.Repeat("n", 256)},
 		"HOLT_HEARTBEAT":      {"0", "1ns", "-1s", "500"},
@@ -39,6 +42,40 @@ func TestAConfigurationThatCannotWorkIsRefusedByName(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestAMemberThatJoinsMustBeToldHowItIsReached(t *testing.T) {
+	for _, c := range []struct {
+		variables map[string]string
+		names     []string // in the error; none if there is to be none
+	}{
+		{map[string]string{}, nil},
+		{map[string]string{"HOLT_VOTER": "false"}, nil},
+		{map[string]string{"HOLT_CLUSTER": "a=127.0.0.1:1=http://127.0.0.1:2"}, []string{"HOLT_JOIN", "HOLT_CLUSTER"}},
+		{map[string]string{"HOLT_RAFT_ADDR": "0.0.0.0:7071"}, []string{"HOLT_RAFT_ADVERTISE"}},
+		{map[string]string{"HOLT_RAFT_ADDR": ":7071"}, []string{"HOLT_RAFT_ADVERTISE"}},
+		{map[string]string{"HOLT_HTTP_ADDR": "[::]:7070"}, []string{"HOLT_URL"}},
+		{map[string]string{"HOLT_URL": "http://0.0.0.0:7070"}, []string{"HOLT_URL"}},
+		{map[string]string{"HOLT_RAFT_ADDR": "0.0.0.0:7071", "HOLT_RAFT_ADVERTISE": "n2:7071", "HOLT_HTTP_ADDR": "0.0.0.0:7070", "HOLT_URL": "http://n2:7070"}, nil},
+	} {
+		t.Run(fmt.Sprint(c.variables), func(t *testing.T) {
+			t.Setenv("HOLT_JOIN", "http://n1:7070,n3:7070")
+			t.Setenv("HOLT_NAME", "n2")
+			t.Setenv("HOLT_PEER_SECRET", "a secret of the tests")
+			for variable, value := range c.variables {
+				t.Setenv(variable, value)
+			}
+			_, err := loadConfig(ServeConfig{}, noFlag)
+			if (err != nil) != (c.names != nil) {
+				t.Fatal(err)
+			}
+			for _, name := range c.names {
+				if !strings.Contains(err.Error(), name) {
+					t.Errorf("%v does not name %s", err, name)
+				}
+			}
+		})
 	}
 }
 

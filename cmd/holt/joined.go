@@ -10,7 +10,10 @@ import (
 )
 
 // joined shows a Node as the httpapi.Cluster it is.
-type joined struct{ node *raftfsm.Node }
+type joined struct {
+	node  *raftfsm.Node
+	intro *introduction
+}
 
 // Status is the cluster as the node knows it.
 func (j joined) Status() httpapi.Status {
@@ -58,8 +61,10 @@ func (j joined) Checks() []httpapi.Check {
 	if s.DiskFull {
 		disk = "nearly full, only deletes are taken: " + disk
 	}
+	is, membership := j.intro.state()
 	return []httpapi.Check{
 		{Name: "process", OK: true, Live: true, Detail: "running"},
+		{Name: "member", OK: is, Detail: membership},
 		{Name: "caught_up", OK: s.Ready, Detail: fmt.Sprintf("applied to zxid %d, log index %d of %d", s.Zxid, s.AppliedIndex, s.LastIndex)},
 		{Name: "leader", OK: s.HasLeader, Detail: leader},
 		// A member with a full disk serves reads and deletes: metrics tell of it, traffic need not be taken away.

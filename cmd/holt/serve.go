@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -92,9 +93,11 @@ type member struct {
 	leases  *sessions.Leases
 	node    *raftfsm.Node
 	reaper  *reaper.Reaper
+	intro   *introduction
 	api     *httpapi.API
 	server  *http.Server
 	lis     net.Listener
+	wg      sync.WaitGroup // of the introduction
 }
 
 func openMember(cfg ServeConfig, log *slog.Logger) (*member, error) {
@@ -133,6 +136,7 @@ func (m *member) openFolder() error {
 	if err != nil {
 		return err
 	}
+	var join *raftfsm.Join
 	if !lived {
 		if _, err := m.cfg.self(name, members); err != nil {
 			return usageError{err}
@@ -140,9 +144,14 @@ func (m *member) openFolder() error {
 		if err := m.cfg.checkFree(); err != nil {
 			return err
 		}
+		if len(m.cfg.Join) > 0 {
+			if join, err = m.learn(name); err != nil {
+				return err
+			}
+		}
 	}
 	m.folder, err = raftfsm.OpenFolder(raftfsm.FolderConfig{
-		Dir: m.cfg.DataDir, Name: name, Members: members, Logger: m.log, Fatal: m.onFatal, ObserveAppend: m.metrics.observeAppend,
+		Dir: m.cfg.DataDir, Name: name, Members: members, Join: join, Logger: m.log, Fatal: m.onFatal, ObserveAppend: m.metrics.observeAppend,
 	})
 	if err != nil {
 		return err
@@ -167,7 +176,7 @@ func checkInChild(dir string) error {
 }
 
 func (m *member) openNode() error {
-	self, err := m.cfg.self(m.folder.Name, m.folder.Members)
+	self, err := m.cfg.later(m.folder)
 	if err != nil {
 		return usageError{err}
 	}
@@ -189,7 +198,7 @@ func (m *member) openNode() error {
 	m.leases = sessions.New(sessions.Config{Logger: m.log})
 	m.node, err = raftfsm.Open(raftfsm.Config{
 		Watchers: m.hub, Sessions: m.leases, Meter: m.metrics,
-		Name: m.folder.Name, Members: m.folder.Members, RaftAdvertise: self.RaftAddr, Storage: &m.folder.Storage, Mux: mux,
+		Name: m.folder.Name, Members: m.folder.Members, Joined: m.folder.Joined, RaftAdvertise: self.RaftAddr, Storage: &m.folder.Storage, Mux: mux,
 		Logger: m.log, Heartbeat: m.cfg.Heartbeat, SnapshotBytes: m.cfg.SnapshotBytes, FreeBytes: free, DiskReserve: m.cfg.DiskReserve,
 		Version: buildVersion(), Streams: func() int { n, _ := m.hub.Streams(); return n },
 	})
@@ -200,6 +209,7 @@ func (m *member) openNode() error {
 	m.reaper = reaper.Start(reaper.Config{Member: m.node, Logger: m.log, Reaped: m.metrics.observeReaped})
 	m.metrics.watch(m.node, m.leases, m.folder.Dir)
 	m.metrics.streams(m.hub)
+	m.intro = m.newIntroduction()
 	return nil
 }
 
@@ -213,7 +223,7 @@ func (m *member) openServer() error {
 		return err
 	}
 	api, err := httpapi.New(httpapi.Config{
-		Proposer: m.node, Reader: m.node, Cluster: joined{m.node}, Hub: m.hub, Sessions: m.leases, Logger: m.log, AllowedHosts: m.hosts(),
+		Proposer: m.node, Reader: m.node, Cluster: joined{m.node, m.intro}, Hub: m.hub, Sessions: m.leases, Logger: m.log, AllowedHosts: m.hosts(),
 		MaxDataBytes: m.cfg.MaxDataBytes, RequirePrecondition: m.cfg.RequirePrecondition, MaxRequests: m.cfg.MaxRequests,
 		MaxStreams: m.cfg.MaxStreams, MinSessionTimeout: m.cfg.SessionTimeoutMin, MaxSessionTimeout: m.cfg.SessionTimeoutMax,
 		Core: httpapi.CoreLimits{
@@ -259,6 +269,7 @@ func (m *member) run() error {
 	defer signal.Stop(signals)
 	served := make(chan error, 1)
 	go func() { served <- m.server.Serve(m.lis) }()
+	m.wg.Go(func() { m.intro.run(m.ctx) })
 	m.log.Info("serving", "name", m.folder.Name, "http", m.lis.Addr().String(), "raft", m.cfg.RaftAddr, "data", m.cfg.DataDir, "version", buildVersion())
 	select {
 	case s := <-signals:
@@ -293,6 +304,7 @@ func (m *member) stop() error {
 // close closes what was opened, last first.
 func (m *member) close() error {
 	m.cancel()
+	m.wg.Wait()
 	var errs []error
 	if m.server != nil {
 		errs = append(errs, m.server.Close())
