@@ -50,6 +50,8 @@ type Config struct {
 	DiskReserve   uint64
 	Heartbeat     time.Duration
 	MaxStall      time.Duration
+	// DigestEvery is that of raftfsm.Config: 0 is never.
+	DigestEvery time.Duration
 	// Attach gives what a member's process has beside the Node. It is called at every start; nil attaches nothing.
 	Attach func(member int) Attachment
 }
@@ -60,6 +62,8 @@ type Attachment struct {
 	Sessions raftfsm.Sessions
 	// Streams counts them.
 	Streams func() int
+	// LogVersion is that of raftfsm.Config: 0 is the newest.
+	LogVersion uint8
 	// Now is the member's wall clock, if it is not the bubble's.
 	Now func() time.Time
 	// Opened is called with the Node once it is open, Closed before it is closed, be it by a crash.
@@ -87,7 +91,7 @@ type host struct {
 	disk  *Disk
 	snaps *snapshots
 	up    atomic.Pointer[process] // nil while it is down
-	fatal atomic.Pointer[error]   // the first fatal error of its storage since its start
+	fatal atomic.Pointer[error]   // the first fatal error since its start
 	index int
 
 	addr   string // what it listens on, and calls itself
@@ -179,7 +183,7 @@ func (c *Cluster) Disk(i int) *Disk { return c.hosts[i].disk }
 // Name is member i's.
 func (c *Cluster) Name(i int) string { return c.hosts[i].name }
 
-// Fatal is the first error after which member i's storage gave up since its start, or nil.
+// Fatal is the first error after which member i or its storage gave up since its start, or nil.
 func (c *Cluster) Fatal(i int) error {
 	if p := c.hosts[i].fatal.Load(); p != nil {
 		return *p
@@ -199,6 +203,9 @@ func (c *Cluster) Start(i int) {
 		c.t.Fatalf("starting %s: %v", h.name, err)
 	}
 	h.up.Store(p)
+	if h.fatal.Load() != nil { // it has died meanwhile
+		c.crash(h)
+	}
 }
 
 // open is what a process does when it starts.
@@ -238,6 +245,7 @@ func (c *Cluster) open(h *host) (*process, error) {
 		Storage:   &raftfsm.Storage{Logs: logs, Stable: stable, Snaps: snaps, Stall: stall},
 		Heartbeat: c.cfg.Heartbeat, MaxStall: c.cfg.MaxStall, SnapshotBytes: c.cfg.SnapshotBytes,
 		FreeBytes: h.disk.Free, DiskReserve: c.cfg.DiskReserve,
+		DigestEvery: c.cfg.DigestEvery, LogVersion: p.aside.LogVersion, Fatal: func(err error) { c.die(h, err) },
 	})
 	if err == nil && p.aside.Opened != nil {
 		p.aside.Opened(p.node)
@@ -294,7 +302,7 @@ func (c *Cluster) crash(h *host) {
 	_ = p.close() // its goroutines are all that is left of it; what they say no longer counts
 }
 
-// die is what a process does when its storage gives up: it ends at once.
+// die is what a process does when its storage gives up, or the member itself: it ends at once.
 func (c *Cluster) die(h *host, err error) {
 	if h.fatal.CompareAndSwap(nil, &err) {
 		c.dying.Go(func() { c.crash(h) })
