@@ -6,18 +6,17 @@ import (
 
 	"holt/httpapi"
 	"holt/raftfsm"
-	"holt/raftfsm/command"
 )
 
-// joined shows a Node as the httpapi.Cluster it is.
+// joined shows a Node as the httpapi.Cluster it is. Changes of the members are the Node's own.
 type joined struct {
-	node  *raftfsm.Node
+	*raftfsm.Node
 	intro *introduction
 }
 
 // Status is the cluster as the node knows it.
 func (j joined) Status() httpapi.Status {
-	s := j.node.Status()
+	s := j.Node.Status()
 	out := httpapi.Status{Name: s.Name, Cluster: s.Cluster, Leader: s.Leader, Term: s.Term, Zxid: s.Zxid}
 	for _, m := range s.Members {
 		out.Members = append(out.Members, httpapi.Member{ID: m.Name, RaftAddr: m.RaftAddr, URL: m.URL, Voter: m.Voter, Observer: m.Observer})
@@ -28,7 +27,7 @@ func (j joined) Status() httpapi.Status {
 // Reports are the members' own, as far as they can be reached.
 func (j joined) Reports(ctx context.Context) map[string]httpapi.Report {
 	out := make(map[string]httpapi.Report)
-	for name, r := range j.node.Reports(ctx) {
+	for name, r := range j.Node.Reports(ctx) {
 		out[name] = httpapi.Report{
 			Ready: r.Ready, Zxid: r.Zxid, AppliedIndex: r.AppliedIndex, SnapshotZxid: r.Snapshot.Zxid, SnapshotTime: r.Snapshot.Time,
 			Znodes: r.Znodes, DataBytes: r.DataBytes, DiskFree: r.DiskFree, DiskFull: r.DiskFull, Sessions: r.Sessions, Streams: r.Streams,
@@ -38,22 +37,9 @@ func (j joined) Reports(ctx context.Context) map[string]httpapi.Report {
 	return out
 }
 
-// AddMember is the node's.
-func (j joined) AddMember(ctx context.Context, m command.MemberSpec) error {
-	return j.node.AddMember(ctx, m)
-}
-
-// RemoveMember is the node's.
-func (j joined) RemoveMember(ctx context.Context, name string) error {
-	return j.node.RemoveMember(ctx, name)
-}
-
-// Transfer is the node's.
-func (j joined) Transfer(ctx context.Context, to string) error { return j.node.Transfer(ctx, to) }
-
 // Checks are the reasons to be ready or not.
 func (j joined) Checks() []httpapi.Check {
-	s := j.node.Stats()
+	s := j.Node.Stats()
 	leader, disk := fmt.Sprintf("in term %d", s.Term), fmt.Sprintf("%d bytes free", s.DiskFree)
 	if !s.HasLeader {
 		leader = fmt.Sprintf("there is none, term %d", s.Term)
