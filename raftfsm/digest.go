@@ -142,8 +142,8 @@ func (f *fsm) judge(v *command.Verdict) {
 	case mine == theirs:
 		f.digests.agreed.Store(&mine)
 	default:
-		f.halt(fmt.Errorf("%w: after log entry %d it is at zxid %d with digest %s, theirs is at zxid %d with digest %s; "+
-			"remove its data folder and let it begin anew from the others", ErrDiverged, v.Index, mine.zxid, mine.digest, theirs.zxid, theirs.digest))
+		f.halt(fmt.Errorf("%w: after log entry %d it is at zxid %d with digest %s, theirs is at zxid %d with digest %s",
+			ErrDiverged, v.Index, mine.zxid, mine.digest, theirs.zxid, theirs.digest))
 	}
 }
 

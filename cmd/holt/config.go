@@ -51,6 +51,7 @@ type ServeConfig struct {
 	Heartbeat     time.Duration `split_words:"true" help:"How long a follower waits for its leader before it asks for votes. [500ms]" placeholder:"DURATION"`
 	SnapshotBytes int64         `split_words:"true" help:"How much log, in bytes, is applied between snapshots, at least. [67108864]" placeholder:"N"`
 	DiskReserve   uint64        `split_words:"true" help:"Room on the disk, in bytes, below which only deletes are taken; 0 for none. [268435456]" placeholder:"N"`
+	DigestEvery   time.Duration `split_words:"true" help:"How often members compare what they hold; 0 for never. [1m]" placeholder:"DURATION"`
 
 	UIBanner   string `split_words:"true" name:"ui-banner" help:"A line above every view of the web page, as text or colour:text; the colour is red, which is the default, or orange, green, blue, purple or grey." placeholder:"TEXT"`
 	UIReadOnly bool   `split_words:"true" name:"ui-read-only" help:"The web page offers no changes. Requests from elsewhere may still make them."`
@@ -74,7 +75,7 @@ func serveDefaults() ServeConfig {
 		Voter: true, HTTPAddr: "127.0.0.1:7070", RaftAddr: "127.0.0.1:7071", DataDir: "./holt-data", MaxDataBytes: znode.MaxDataBytes,
 		MaxRequests: httpapi.DefaultMaxRequests, MaxStreams: httpapi.DefaultMaxStreams, SessionTimeoutMin: httpapi.DefaultMinSessionTimeout,
 		SessionTimeoutMax: httpapi.DefaultMaxSessionTimeout, WriteWait: httpapi.DefaultWriteWait, Heartbeat: raftfsm.DefaultHeartbeat,
-		SnapshotBytes: raftfsm.SnapshotBytes, DiskReserve: raftfsm.DefaultDiskReserve, LogLevel: "info", LogFormat: "text",
+		SnapshotBytes: raftfsm.SnapshotBytes, DiskReserve: raftfsm.DefaultDiskReserve, DigestEvery: raftfsm.DefaultDigestEvery, LogLevel: "info", LogFormat: "text",
 	}
 }
 
@@ -188,6 +189,9 @@ func (c ServeConfig) complete() (ServeConfig, error) {
 // minHeartbeat is the shortest time to wait for a leader: what a busy machine or disk takes now and then is longer already.
 const minHeartbeat = 20 * time.Millisecond
 
+// minDigestEvery is the shortest time between comparisons of the members' states: one may wait a second for members twice.
+const minDigestEvery = time.Second
+
 // minSecret is the shortest secret, in bytes: whoever can listen at a member's address can try guesses.
 const minSecret = 16
 
@@ -227,6 +231,8 @@ func (c ServeConfig) check() error {
 		return errors.New("HOLT_SNAPSHOT_BYTES must be at least 1")
 	case c.DiskReserve > math.MaxInt64:
 		return fmt.Errorf("HOLT_DISK_RESERVE must be at most %d", int64(math.MaxInt64))
+	case c.DigestEvery != 0 && c.DigestEvery < minDigestEvery:
+		return fmt.Errorf("HOLT_DIGEST_EVERY must be 0 or at least %v", minDigestEvery)
 	case c.WriteWait <= 0:
 		return errors.New("HOLT_WRITE_WAIT must be more than 0")
 	case c.Heartbeat < minHeartbeat:

@@ -30,6 +30,7 @@ func TestAConfigurationThatCannotWorkIsRefusedByName(t *testing.T) {
 		"HOLT_MAX_REQUESTS":   {"0", "-1", "many"},
 		"HOLT_MAX_DATA_BYTES": {"0", "1048577"},
 		"HOLT_SNAPSHOT_BYTES": {"0"},
+		"HOLT_DIGEST_EVERY":   {"1ms", "-1s", "60"},
 		"HOLT_DISK_RESERVE":   {"-1", "9223372036854775808"},
 		"HOLT_UI_BANNER":      {"red:", "two\nlines", "\x1b[31m", strings.Repeat("é", 201)},
 		"HOLT_UI_READ_ONLY":   {"perhaps"},

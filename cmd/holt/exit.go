@@ -38,7 +38,7 @@ func exitMeanings() []string {
 		exitUnknown:      "outcome unknown: a write may or may not have been done; the message says how to ask again",
 		exitUnreachable:  "no member answers, or none can serve now (no leader, behind, busy); nothing was done",
 		exitRefused:      "refused: forbidden, too large, has children, no space; or the session is over",
-		exitStorage:      "serve: the data folder is not this member's or is damaged, or its disk failed; the message says what to do",
+		exitStorage:      "serve: the data folder is not this member's or is damaged, its disk failed, or its state is not that of the others; the message says what to do",
 	}
 }
 

@@ -200,6 +200,7 @@ func (m *member) openNode() error {
 		Watchers: m.hub, Sessions: m.leases, Meter: m.metrics,
 		Name: m.folder.Name, Members: m.folder.Members, Joined: m.folder.Joined, RaftAdvertise: self.RaftAddr, Storage: &m.folder.Storage, Mux: mux,
 		Logger: m.log, Heartbeat: m.cfg.Heartbeat, SnapshotBytes: m.cfg.SnapshotBytes, FreeBytes: free, DiskReserve: m.cfg.DiskReserve,
+		DigestEvery: m.cfg.DigestEvery, Fatal: onDiverged,
 		Version: buildVersion(), Streams: func() int { n, _ := m.hub.Streams(); return n },
 	})
 	if err != nil {
@@ -259,6 +260,16 @@ func (m *member) hosts() []string {
 func (m *member) onFatal(err error) {
 	m.log.Error("the disk of this member cannot be trusted any more", "error", err)
 	fmt.Fprintln(os.Stderr, sentence("serve", fmt.Errorf("%w: %w", errStorage, err)))
+	os.Exit(exitStorage)
+}
+
+// onDiverged ends the process on the spot: a member that holds something else than the others, or does not read what they write, must
+// not answer another request. The node has logged it.
+func onDiverged(err error) {
+	if errors.Is(err, raftfsm.ErrDiverged) {
+		err = fmt.Errorf("%w; if it stops again after a restart, replace it: holt cluster remove, then let it join with an empty data folder", err)
+	}
+	fmt.Fprintln(os.Stderr, sentence("serve", err))
 	os.Exit(exitStorage)
 }
 
