@@ -2,6 +2,7 @@ package raftfsm
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -291,10 +292,10 @@ func (n *Node) logProposal(c *call, o *outcome) {
 		return
 	}
 	if o.err != nil {
-		n.log.Debug("proposal", "origin", uint64(n.calls.origin), "seq", c.seq, "error", o.err)
+		n.log.Debug("proposal", "origin", originName(n.calls.origin), "seq", c.seq, "error", o.err)
 		return
 	}
-	n.log.Debug("proposal", "origin", uint64(n.calls.origin), "seq", c.seq, "zxid", uint64(o.results[len(o.results)-1].Zxid))
+	n.log.Debug("proposal", "origin", originName(n.calls.origin), "seq", c.seq, "zxid", uint64(o.results[len(o.results)-1].Zxid))
 }
 
 // logEntry says on the leader which proposals are in an entry.
@@ -308,18 +309,22 @@ func (n *Node) logEntry(f raft.ApplyFuture, e *batch, term uint64, err error) {
 	} else {
 		args = append(args, "index", f.Index())
 	}
+	from := make([]string, 0, 1+len(e.bundles))
 	if len(e.own) > 0 {
-		args = append(args, span(uint64(n.calls.origin), e.own[0].seq, e.own[len(e.own)-1].seq))
+		from = append(from, span(n.calls.origin, e.own[0].seq, e.own[len(e.own)-1].seq))
 	}
 	for _, b := range e.bundles {
 		if len(b.seqs) > 0 {
-			args = append(args, span(uint64(b.origin), b.seqs[0], b.seqs[len(b.seqs)-1]))
+			from = append(from, span(b.origin, b.seqs[0], b.seqs[len(b.seqs)-1]))
 		}
 	}
-	n.log.Debug("entry", args...)
+	n.log.Debug("entry", append(args, "from", from)...)
 }
 
-// span is the commands of one origin in an entry, from the first to the last.
-func span(origin, from, to uint64) slog.Attr {
-	return slog.Group("from", "origin", origin, "first_seq", from, "last_seq", to)
+// originName is how logs have an origin.
+func originName(o command.Origin) string { return fmt.Sprintf("%016x", uint64(o)) }
+
+// span is the commands of one origin in an entry: its name, and the first and the last number.
+func span(origin command.Origin, first, last uint64) string {
+	return fmt.Sprintf("%s:%d-%d", originName(origin), first, last)
 }
