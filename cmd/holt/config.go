@@ -58,6 +58,8 @@ type ServeConfig struct {
 
 	LogLevel  string `split_words:"true" help:"debug, info, warn or error; debug logs each request. [info]" placeholder:"LEVEL"`
 	LogFormat string `split_words:"true" help:"text or json. [text]" placeholder:"FORMAT"`
+
+	PprofAddr string `split_words:"true" help:"Where to serve profiles of the process (/debug/pprof/), to this machine alone: an address of loopback. They show data. [nowhere]" placeholder:"HOST:PORT"`
 	AccessLog bool   `split_words:"true" help:"One line of log for each request, at level info."`
 }
 
@@ -205,6 +207,9 @@ func (c ServeConfig) check() error {
 		if err := checkAddr(a.addr); err != nil {
 			return fmt.Errorf("%s: %w", a.name, err)
 		}
+	}
+	if err := checkLoopback(c.PprofAddr); c.PprofAddr != "" && err != nil {
+		return fmt.Errorf("HOLT_PPROF_ADDR: %w", err)
 	}
 	if err := checkURL(c.URL); c.URL != "" && err != nil {
 		return fmt.Errorf("HOLT_URL: %w", err)

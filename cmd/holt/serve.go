@@ -62,11 +62,14 @@ func (s *serveCmd) Run(parsed *kong.Context) error {
 		return usageError{err}
 	}
 	log := newLogger(cfg)
+	defer ignoreHangups(log)()
+	manager := takeNotifier(log)
+	heedMemoryLimit(log)
 	m, err := openMember(cfg, log)
 	if err != nil {
 		return err
 	}
-	go manageMemory(m.ctx)
+	m.manager = manager
 	return m.run()
 }
 
@@ -97,7 +100,9 @@ type member struct {
 	api     *httpapi.API
 	server  *http.Server
 	lis     net.Listener
-	wg      sync.WaitGroup // of the introduction
+	wg      sync.WaitGroup // goroutines that end with ctx
+	debug   *profiles      // nil: off
+	manager *notifier      // nil: nobody asks
 }
 
 func openMember(cfg ServeConfig, log *slog.Logger) (*member, error) {
@@ -237,7 +242,10 @@ func (m *member) openServer() error {
 	}
 	m.api = api
 	m.server = httpapi.NewServer(m.cfg.HTTPAddr, api.Handler(), m.log)
-	m.lis, err = net.Listen("tcp", m.cfg.HTTPAddr)
+	if m.lis, err = net.Listen("tcp", m.cfg.HTTPAddr); err != nil {
+		return err
+	}
+	m.debug, err = serveProfiles(m.cfg.PprofAddr, m.log)
 	return err
 }
 
@@ -280,12 +288,16 @@ func (m *member) run() error {
 	defer signal.Stop(signals)
 	served := make(chan error, 1)
 	go func() { served <- m.server.Serve(m.lis) }()
+	m.wg.Go(func() { manageMemory(m.ctx) })
+	m.wg.Go(func() { m.watchCeilings(m.ctx) })
+	m.wg.Go(func() { m.manager.run(m.ctx, m.status, m.alive) })
 	m.wg.Go(func() { m.intro.run(m.ctx) })
 	m.log.Info("serving", "name", m.folder.Name, "http", m.lis.Addr().String(), "raft", m.cfg.RaftAddr, "data", m.cfg.DataDir, "version", buildVersion())
 	select {
 	case s := <-signals:
 		signal.Stop(signals) // a second one ends the process at once
 		m.log.Info("stopping", "signal", s.String())
+		m.manager.say("STOPPING=1", "STATUS=stopping")
 		return m.stop()
 	case err := <-served:
 		return errors.Join(err, m.close())
@@ -316,7 +328,7 @@ func (m *member) stop() error {
 func (m *member) close() error {
 	m.cancel()
 	m.wg.Wait()
-	var errs []error
+	errs := []error{m.debug.close()}
 	if m.server != nil {
 		errs = append(errs, m.server.Close())
 	}
