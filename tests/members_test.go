@@ -77,8 +77,13 @@ func TestAnObserverServesAndNeverVotes(t *testing.T) {
 	if z, err := one.Get(t.Context(), "/newest", client.Local); err != nil || string(z.Data) != "all" {
 		t.Errorf("a local read: %+v, %v", z, err)
 	}
-	if status, answer := send(t.Context(), http.MethodPut, d.URL+"/v1/znodes/never", "", ""); status < http.StatusInternalServerError {
-		t.Errorf("one of three voters and an observer are no majority: %d %s", status, answer)
+	hasty, err := client.New(client.Config{Endpoints: []string{d.URL}, Timeout: 3 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hasty.Close()
+	if _, err := hasty.Put(t.Context(), "/never", nil, client.Any()); !errors.Is(err, client.NoLeader) {
+		t.Errorf("one of three voters and an observer are no majority: %v", err)
 	}
 	for _, m := range others {
 		m.Start()
