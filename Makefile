@@ -4,7 +4,7 @@ PACKAGES = $(shell go list ./... | grep -v '^holt/tests')
 FUZZTIME = 30s
 SCREENSHOTS = .cache/screenshots
 
-.PHONY: build test test-long install format vet lint page unit blackbox screenshots pictures bench fuzz generate fresh
+.PHONY: build test test-long install format vet lint page unit blackbox docker scaling screenshots pictures bench fuzz generate fresh
 
 build:
 	go build -o holt ./cmd/holt
@@ -38,6 +38,15 @@ unit:
 # The built program as processes, one story after another: they share the machine.
 blackbox:
 	go test -count=1 -p=1 -timeout=20m ./tests/...
+
+# The container stories alone, which blackbox has, too: the Dockerfile and the compose file on an engine of their own. As root.
+docker:
+	go test -count=1 -v ./tests/docker
+
+# How reads grow and writes fall with observers, each member with a quarter of a processor. As root, on a machine that does
+# nothing else.
+scaling:
+	go run ./tests/docker/scaling
 
 # Each view of the page, light and dark, into SCREENSHOTS.
 screenshots:
