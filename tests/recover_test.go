@@ -132,6 +132,33 @@ func TestTheMemberThatIsLeftIsRecovered(t *testing.T) {
 	}
 	lost[0].Kill()
 	lost[0].Dir, lost[0].Env["HOLT_DATA_DIR"] = wiped, wiped
+
+	for _, m := range lost {
+		delete(m.Env, "HOLT_CLUSTER")
+		m.Env["HOLT_JOIN"] = left.URL
+		m.Start()
+	}
+	for _, m := range lost {
+		m.Ready()
+	}
+	l.c = c
+	l.holds()
+	harness.Eventually(t, harness.SettleTime, "all vote", func() bool {
+		cl, err := left.Client().Cluster(t.Context())
+		votes := 0
+		if err == nil {
+			for _, m := range cl.Members {
+				if m.Voter {
+					votes++
+				}
+			}
+		}
+		return votes == 3
+	})
+	left.Kill() // the others can do without it now
+	if _, err := harness.NewClient(t, lost[0].URL, lost[1].URL).Put(t.Context(), "/after", nil, client.Any()); err != nil {
+		t.Errorf("without the one that was left: %v", err)
+	}
 }
 
 // Killed at any moment, a recovery leaves a folder that serves as before, or is refused and can be recovered.
