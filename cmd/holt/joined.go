@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"holt/httpapi"
 	"holt/raftfsm"
@@ -35,25 +34,4 @@ func (j joined) Reports(ctx context.Context) map[string]httpapi.Report {
 		}
 	}
 	return out
-}
-
-// Checks are the reasons to be ready or not.
-func (j joined) Checks() []httpapi.Check {
-	s := j.Node.Stats()
-	leader, disk := fmt.Sprintf("in term %d", s.Term), fmt.Sprintf("%d bytes free", s.DiskFree)
-	if !s.HasLeader {
-		leader = fmt.Sprintf("there is none, term %d", s.Term)
-	}
-	if s.DiskFull {
-		disk = "nearly full, only deletes are taken: " + disk
-	}
-	is, membership := j.intro.state()
-	return []httpapi.Check{
-		{Name: "process", OK: true, Live: true, Detail: "running"},
-		{Name: "member", OK: is, Detail: membership},
-		{Name: "caught_up", OK: s.Ready, Detail: fmt.Sprintf("applied to zxid %d, log index %d of %d", s.Zxid, s.AppliedIndex, s.LastIndex)},
-		{Name: "leader", OK: s.HasLeader, Detail: leader},
-		// A member with a full disk serves reads and deletes: metrics tell of it, traffic need not be taken away.
-		{Name: "disk", OK: true, Detail: disk},
-	}
 }
