@@ -18,6 +18,13 @@ import (
 func TestAClusterOfOneGrowsToThree(t *testing.T) {
 	c := bin.NewGrowing(t, 3, harness.Env{"HOLT_SNAPSHOT_BYTES": "262144"})
 	first, joiners := c.Members[0], c.Members[1:]
+	early := joiners[0].Start() // all of it may be starting at once
+	harness.Eventually(t, endTime, "it waits for the cluster", func() bool { return early.Log.Has("the cluster to join does not answer yet") })
+	early.Signal(syscall.SIGTERM)
+	if code := early.Exit(endTime); code != 1 {
+		t.Errorf("one that was stopped while it waited ended with code %d", code)
+	}
+	early.Start()
 	first.Start().Ready()
 	if _, err := c.Client(0).Put(t.Context(), "/live", nil, client.Any()); err != nil {
 		t.Fatal(err)
@@ -27,9 +34,7 @@ func TestAClusterOfOneGrowsToThree(t *testing.T) {
 	f := c.FollowMoving(0, target, 700*time.Millisecond).Open()
 	alive := keepAlive(t, c, 8, siegeTimeout, "/live")
 	ch.goOn(100)
-	for _, m := range joiners {
-		m.Start()
-	}
+	joiners[1].Start()
 	c.Votes(harness.SettleTime, joiners...)
 	ch.goOn(100)
 	first.Kill()
