@@ -220,7 +220,7 @@ interface Listed {
   stale?(body: HTMLElement): void // what it shows may not be so any more
 }
 interface Member {
-  id: string; raft_addr: string; url: string; voter: boolean; leader: boolean; reachable: boolean; ready: boolean
+  id: string; raft_addr: string; url: string; voter: boolean; observer: boolean; leader: boolean; reachable: boolean; ready: boolean
   zxid: number; lag: number; snapshot_zxid: number; snapshot_time: number; disk_free_bytes: number; disk_full: boolean; version: string; uptime_ms: number
 }
 interface Cluster { name: string; leader: string; term: number; zxid: number; members: Member[] }

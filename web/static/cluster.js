@@ -40,7 +40,7 @@ const bad = (text) => h("strong", { class: "bad" }, text)
 
 /** @param {Cluster} c */
 function members(c) {
-  const rows = c.members.map((m) => [[h("bdi", null, visible(m.id)), m.id === c.name && " (this one)"], m.leader ? "leader" : !m.voter ? "non-voter" : m.reachable ? "follower" : "voter",
+  const rows = c.members.map((m) => [[h("bdi", null, visible(m.id)), m.id === c.name && " (this one)"], m.leader ? "leader" : m.observer ? "observer" : !m.voter ? "joining" : m.reachable ? "follower" : "voter",
     [/^https?:/.test(m.url) && h("a", { href: new URL("/ui/#/cluster", m.url).href }, visible(m.url)), h("br"), `raft ${visible(m.raft_addr)}`],
     ...(m.reachable ? [m.ready ? "ready" : bad("catching up"), count(m.zxid) + (m.lag ? `, ${count(m.lag)} behind` : ""), [size(m.disk_free_bytes), m.disk_full && bad(" full")],
       m.snapshot_time ? [`zxid ${count(m.snapshot_zxid)}, `, moment(m.snapshot_time)] : "none yet", `${visible(m.version)}, for ${span(m.uptime_ms)}`] : [bad("cannot be reached"), "", "", "", ""])])
