@@ -23,6 +23,7 @@ type API struct {
 	inWork    atomic.Int64 // requests that count against MaxRequests
 	streams   atomic.Int64 // requests that count against MaxStreams
 	treeReads atomic.Int64 // those of them that count against MaxTreeReads
+	restoring atomic.Bool  // a backup is being restored through this member
 	pipelines atomic.Int64 // those of them that count against MaxPipelines
 	exchanges sync.Pool    // of *exchange
 	streaming streaming    // what streams share

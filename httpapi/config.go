@@ -52,6 +52,8 @@ type Config struct {
 	Sessions Sessions
 	Hub      *watch.Hub
 	Logger   *slog.Logger
+	// Restore is what PUT /v1/snapshot calls; nil answers 501.
+	Restore Restorer
 
 	// AllowedHosts are names the Host header may have besides localhost, loopback addresses and the address a request
 	// came in at. A port in them is ignored; "*" allows every name.

@@ -84,5 +84,7 @@ func (a *API) getLimits(x *exchange) error {
 		TreeLoadWaitMs:      MaxLoadWait.Milliseconds(),
 		BatchTxns:           command.MaxBatchTxns,
 		BatchOps:            command.MaxBatchOps,
+		RestoreBytes:        MaxRestoreBytes,
+		RestoreWaitMs:       MaxRestoreWait.Milliseconds(),
 	})
 }

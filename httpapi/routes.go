@@ -41,6 +41,7 @@ func (a *API) route() {
 
 	a.on("POST", "/v1/sync", endpoint{handle: a.postSync})
 	a.on("GET", "/v1/snapshot", endpoint{handle: a.getSnapshot, params: []string{"consistency"}})
+	a.on("PUT", "/v1/snapshot", endpoint{handle: a.putSnapshot, takesBody: true, params: []string{"replace"}})
 	a.on("GET", "/v1/cluster", endpoint{handle: a.getCluster, params: []string{"verbose"}})
 	a.on("POST", "/v1/cluster/members", endpoint{handle: a.postMember, takesBody: true})
 	a.on("DELETE", "/v1/cluster/members/{id}", endpoint{handle: a.deleteMember})
@@ -61,7 +62,6 @@ var later = []struct{ methods, prefix, name string }{
 	{"GET HEAD PUT", "/v1/acl", "ACLs"},
 	{"GET HEAD", "/v1/whoami", "identities"},
 	{"GET HEAD POST DELETE", "/v1/locks", "locks"},
-	{"PUT", "/v1/snapshot", "restoring a snapshot"},
 }
 
 // endpoint is one method of one route.

@@ -20,7 +20,7 @@ import (
 const (
 	resetHistory  = "history"  // the history does not reach back to the position, or the position is none
 	resetLagged   = "lagged"   // the history was overtaken while the stream was on
-	resetRestored = "restored" // the position is one this cluster never had
+	resetRestored = "restored" // the position is of a state that a backup has replaced, or one this cluster never had
 )
 
 // retrySpread is how long clients are told to wait before they come back: at random, since those who lose their streams

@@ -180,6 +180,9 @@ func (s *stream) lag() error {
 	if err != nil {
 		return errEnding
 	}
+	if s.at < now.History.Restored() {
+		return s.present(now, resetRestored)
+	}
 	return s.present(now, resetLagged)
 }
 

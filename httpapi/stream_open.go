@@ -119,7 +119,11 @@ func (s *stream) reason(now *znode.State) string {
 	switch w := s.wish; {
 	case !w.resumes:
 		return ""
-	case w.lost || w.since < now.History.Floor():
+	case w.lost:
+		return resetHistory
+	case w.since < now.History.Restored():
+		return resetRestored
+	case w.since < now.History.Floor():
 		return resetHistory
 	case w.since > now.Zxid:
 		return resetRestored

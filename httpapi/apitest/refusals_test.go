@@ -117,7 +117,6 @@ func TestWhatIsNotThereYetIsRefusedByName(t *testing.T) {
 		"PUT /v1/acl/a":                               "ACL",
 		"GET /v1/whoami":                              "identities",
 		"POST /v1/locks/a":                            "locks",
-		"PUT /v1/snapshot":                            "snapshot",
 		"GET /ui/":                                    "web page",
 		"GET /metrics":                                "metrics",
 		"HEAD /v1/acl/a":                              "",

@@ -58,7 +58,7 @@ func (s *safeBuffer) String() string {
 func start(t *testing.T, change ...func(*httpapi.Config)) *server {
 	t.Helper()
 	s := &server{Node: NewNode(), t: t, log: &safeBuffer{}}
-	cfg := httpapi.Config{Proposer: s.Node, Reader: s.Node, Cluster: s.Node, Sessions: s.Node, Hub: s.Hub, Logger: slog.New(slog.NewTextHandler(s.log, nil))}
+	cfg := httpapi.Config{Proposer: s.Node, Reader: s.Node, Cluster: s.Node, Sessions: s.Node, Hub: s.Hub, Restore: s.Restore, Logger: slog.New(slog.NewTextHandler(s.log, nil))}
 	for _, f := range change {
 		f(&cfg)
 	}

@@ -34,6 +34,7 @@ func New() *Server {
 	n := apitest.NewNode()
 	api, err := httpapi.New(httpapi.Config{
 		Proposer: n, Reader: n, Cluster: n, Sessions: n, Hub: n.Hub, Logger: slog.New(slog.DiscardHandler),
+		Restore: n.Restore,
 	})
 	if err != nil {
 		panic(err) // the configuration above is wrong
