@@ -14,7 +14,13 @@ func (cmd *versionCmd) Run(con *console) error {
 	return err
 }
 
+// version is set by the linker where the build knows better than what Go records, as that of the container image does.
+var version string
+
 func buildVersion() string {
+	if version != "" {
+		return version
+	}
 	b, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

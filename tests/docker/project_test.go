@@ -28,10 +28,19 @@ func must(t *testing.T, args ...string) string {
 	return out
 }
 
+// version is what all images of the stories are built as, so that they are built once.
+const version = "1.2.3"
+
+// build builds the image holt.
+func build(t *testing.T) {
+	t.Helper()
+	must(t, "build", "--build-arg=VERSION="+version, "--tag", "holt", ".")
+}
+
 // compose runs a docker-compose command.
 func compose(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := docker.Compose(nil, args...)
+	out, err := docker.Compose([]string{"HOLT_VERSION=" + version}, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
