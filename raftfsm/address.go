@@ -1,12 +1,9 @@
 package raftfsm
 
 import (
-	"io"
 	"strings"
 
 	"github.com/hashicorp/raft"
-
-	"holt/raftfsm/peer"
 )
 
 // observerMark ends the address of a member that is never to vote.
@@ -47,42 +44,4 @@ func (a address) encode() raft.ServerAddress {
 		s += " " + observerMark
 	}
 	return raft.ServerAddress(s)
-}
-
-// dialing is raft's transport between raft, which knows members by those addresses, and the layer that dials, which wants their name
-// and host:port.
-type dialing struct{ *raft.NetworkTransport }
-
-func dialed(id raft.ServerID, at raft.ServerAddress) raft.ServerAddress {
-	return peer.RaftAddress(peer.Target{Name: string(id), Addr: parseAddress(at).Addr})
-}
-
-// AppendEntriesPipeline opens a pipeline to a member.
-func (d dialing) AppendEntriesPipeline(id raft.ServerID, at raft.ServerAddress) (raft.AppendPipeline, error) {
-	return d.NetworkTransport.AppendEntriesPipeline(id, dialed(id, at))
-}
-
-// AppendEntries asks a member to take entries.
-func (d dialing) AppendEntries(id raft.ServerID, at raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
-	return d.NetworkTransport.AppendEntries(id, dialed(id, at), req, resp)
-}
-
-// RequestVote asks a member for its vote.
-func (d dialing) RequestVote(id raft.ServerID, at raft.ServerAddress, req *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
-	return d.NetworkTransport.RequestVote(id, dialed(id, at), req, resp)
-}
-
-// RequestPreVote asks a member whether it would vote.
-func (d dialing) RequestPreVote(id raft.ServerID, at raft.ServerAddress, req *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
-	return d.NetworkTransport.RequestPreVote(id, dialed(id, at), req, resp)
-}
-
-// InstallSnapshot sends a snapshot to a member.
-func (d dialing) InstallSnapshot(id raft.ServerID, at raft.ServerAddress, req *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
-	return d.NetworkTransport.InstallSnapshot(id, dialed(id, at), req, resp, data)
-}
-
-// TimeoutNow asks a member to take over.
-func (d dialing) TimeoutNow(id raft.ServerID, at raft.ServerAddress, req *raft.TimeoutNowRequest, resp *raft.TimeoutNowResponse) error {
-	return d.NetworkTransport.TimeoutNow(id, dialed(id, at), req, resp)
 }

@@ -69,9 +69,11 @@ func (s server) target() peer.Target { return peer.Target{Name: s.Name, Addr: s.
 func (s server) joins() bool { return !s.Voter && !s.Observer }
 
 // servers are the present members. Raft's configuration is the one that was written last, committed or not, as its rules want it.
-func (n *Node) servers() []server {
-	var out []server
-	for _, s := range n.raft.GetConfiguration().Configuration().Servers {
+func (n *Node) servers() []server { return serversOf(n.raft.GetConfiguration().Configuration()) }
+
+func serversOf(c raft.Configuration) []server {
+	out := make([]server, 0, len(c.Servers))
+	for _, s := range c.Servers {
 		out = append(out, server{string(s.ID), parseAddress(s.Address), s.Suffrage == raft.Voter, s.Address})
 	}
 	return out

@@ -108,8 +108,8 @@ func (n *Node) written(ctx context.Context, f raft.IndexFuture) (index uint64, e
 }
 
 // step carries out one change and notes where the configuration stands then.
-func (e *edit) step(ctx context.Context, what, name string, f raft.IndexFuture) error {
-	index, err := e.written(ctx, f)
+func (e *edit) step(ctx context.Context, what, name string, do func() raft.IndexFuture) error {
+	index, err := e.written(ctx, e.reconfigure(do))
 	if err != nil {
 		return err
 	}
@@ -132,12 +132,16 @@ func (e *edit) add(ctx context.Context, m command.MemberSpec) error {
 	i := find(e.all, m.Name)
 	switch {
 	case i < 0:
-		return e.step(ctx, "added", m.Name, e.raft.AddNonvoter(id, want, e.index, enqueueTimeout))
+		return e.step(ctx, "added", m.Name, func() raft.IndexFuture {
+			return e.raft.AddNonvoter(id, want, e.index, enqueueTimeout)
+		})
 	case !e.all[i].Voter:
 		if e.all[i].raw == want {
 			return nil
 		}
-		return e.step(ctx, "changed", m.Name, e.raft.AddNonvoter(id, want, e.index, enqueueTimeout))
+		return e.step(ctx, "changed", m.Name, func() raft.IndexFuture {
+			return e.raft.AddNonvoter(id, want, e.index, enqueueTimeout)
+		})
 	case !m.Voter:
 		return e.demote(ctx, i, want)
 	}
@@ -153,7 +157,9 @@ func (e *edit) add(ctx context.Context, m command.MemberSpec) error {
 	if err := e.safe(ctx, after); err != nil {
 		return err
 	}
-	return e.step(ctx, "changed", m.Name, e.raft.AddVoter(id, want, e.index, enqueueTimeout))
+	return e.step(ctx, "changed", m.Name, func() raft.IndexFuture {
+		return e.raft.AddVoter(id, want, e.index, enqueueTimeout)
+	})
 }
 
 // room refuses a member too many, and one whose address is another's.
@@ -187,11 +193,15 @@ func (e *edit) demote(ctx context.Context, i int, want raft.ServerAddress) error
 	}
 	id := raft.ServerID(s.Name)
 	if s.raw != want {
-		if err := e.step(ctx, "to lose its vote", s.Name, e.raft.AddVoter(id, want, e.index, enqueueTimeout)); err != nil {
+		if err := e.step(ctx, "to lose its vote", s.Name, func() raft.IndexFuture {
+			return e.raft.AddVoter(id, want, e.index, enqueueTimeout)
+		}); err != nil {
 			return err
 		}
 	}
-	return e.step(ctx, "votes no more", s.Name, e.raft.DemoteVoter(id, e.index, enqueueTimeout))
+	return e.step(ctx, "votes no more", s.Name, func() raft.IndexFuture {
+		return e.raft.DemoteVoter(id, e.index, enqueueTimeout)
+	})
 }
 
 // remove takes a member out.
@@ -205,7 +215,9 @@ func (e *edit) remove(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	return e.step(ctx, "removed", name, e.raft.RemoveServer(raft.ServerID(name), e.index, enqueueTimeout))
+	return e.step(ctx, "removed", name, func() raft.IndexFuture {
+		return e.raft.RemoveServer(raft.ServerID(name), e.index, enqueueTimeout)
+	})
 }
 
 // without sees to it that the cluster can do without a voter. If that is this leader it hands over, and the error has the next one asked.

@@ -48,8 +48,10 @@ type Node struct {
 	ready atomic.Bool // caught up once since the start
 	nudge chan struct{}
 
+	gate     gate
 	changing chan struct{} // a token while this member, leading, changes who the members are
-	out      atomic.Bool   // this member has heard that it was removed
+	settled  settled
+	out      atomic.Bool // this member has heard that it was removed
 
 	opened  chan struct{} // closed once raft is set
 	nudgeMu sync.Mutex    // guards nudging
@@ -97,7 +99,7 @@ func (n *Node) open() (err error) {
 		Stream: n.mux.RaftLayer(cfg.RaftAdvertise), MaxPool: 3, MaxRPCsInFlight: guard.MaxRPCsInFlight,
 		Timeout: cfg.RPCTimeout, Logger: raftLogger(n.log),
 	})
-	n.trans, err = guard.NewTransport(guard.TransportConfig{Inner: dialing{inner}, Stall: cfg.Storage.Stall, MaxStall: cfg.MaxStall})
+	n.trans, err = guard.NewTransport(guard.TransportConfig{Inner: dialing{inner, &n.gate}, Stall: cfg.Storage.Stall, MaxStall: cfg.MaxStall})
 	if err != nil {
 		return err
 	}
@@ -112,7 +114,7 @@ func (n *Node) open() (err error) {
 	f.digests, f.version, f.fatal = &n.digests, cfg.LogVersion, cfg.Fatal
 	n.fsm = f
 	f.counts, f.meter = &n.counts, cfg.Meter
-	n.raft, err = raft.NewRaft(n.raftConfig(), f, cfg.Storage.Logs, cfg.Storage.Stable, cfg.Storage.Snaps, n.trans)
+	n.raft, err = raft.NewRaft(n.raftConfig(), configured{f, &n.settled}, cfg.Storage.Logs, cfg.Storage.Stable, cfg.Storage.Snaps, n.trans)
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting raft: %w", err), n.trans.Close())
 	}

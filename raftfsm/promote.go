@@ -126,5 +126,7 @@ func (e *edit) promote(ctx context.Context, i int) error {
 	if err := e.safe(ctx, append(votersOf(slices.Clone(e.all)), s)); err != nil {
 		return err
 	}
-	return e.step(ctx, "votes", s.Name, e.raft.AddVoter(raft.ServerID(s.Name), s.raw, e.index, enqueueTimeout))
+	return e.step(ctx, "votes", s.Name, func() raft.IndexFuture {
+		return e.raft.AddVoter(raft.ServerID(s.Name), s.raw, e.index, enqueueTimeout)
+	})
 }

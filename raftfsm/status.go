@@ -6,7 +6,7 @@ import (
 	"holt/raftfsm/znode"
 )
 
-// Status is the cluster as this member knows it.
+// Status is the cluster as this member knows it. Who it says is a member, and votes, is committed: one who waits for that can count on it.
 type Status struct {
 	Name    string
 	Cluster string // its id, in hex
@@ -28,7 +28,7 @@ type MemberStatus struct {
 func (n *Node) Status() Status {
 	r := n.role()
 	s := Status{Name: n.cfg.Name, Cluster: n.mux.Cluster(), Leader: r.leader, Term: r.term, Zxid: n.progress.now.Load().state.Zxid}
-	for _, m := range n.servers() {
+	for _, m := range n.committed() {
 		if m.URL == "" {
 			m.URL = n.firstURL(m.Name)
 		}

@@ -78,6 +78,7 @@ type Cluster struct {
 	cfg     Config
 	members []raftfsm.Member // those the cluster starts from
 	hosts   []*host
+	byIndex [MaxMembers]atomic.Pointer[host] // the same, for any goroutine
 	net     *peertest.Network
 	dialed  dialed
 	dying   sync.WaitGroup // members whose disks broke
@@ -171,7 +172,7 @@ func (c *Cluster) Len() int { return len(c.hosts) }
 
 // Node is member i's, nil while it is down. Any goroutine may ask.
 func (c *Cluster) Node(i int) *raftfsm.Node {
-	if p := c.hosts[i].up.Load(); p != nil {
+	if p := c.byIndex[i].Load().up.Load(); p != nil {
 		return p.node
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 func (c *Cluster) addHost(name string) *host {
 	disk := newDisk()
 	h := &host{name: name, index: len(c.hosts), disk: disk, snaps: &snapshots{disk: disk}, addr: name + ":7"}
+	c.byIndex[h.index].Store(h)
 	c.hosts = append(c.hosts, h)
 	return h
 }
