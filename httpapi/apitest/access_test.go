@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"holt/httpapi"
 )
@@ -109,5 +111,49 @@ func TestNobodyAskedForAnAccessLog(t *testing.T) {
 	s.do("GET /v1/limits\nX-Request-Id: heard").is(200).has("X-Request-Id", "heard")
 	if got := lines(0); len(got) != 0 {
 		t.Errorf("logged %v", got)
+	}
+}
+
+// What is logged goes through another writer: streams still flow and are cut off in time, pipelines still answer while they are sent.
+func TestStreamsAreLoggedWhenTheyEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &safeBuffer{}
+		w := newWorld(t, newPipes(), func(c *httpapi.Config) {
+			c.AccessLog = true
+			c.Logger = slog.New(slog.NewJSONHandler(log, nil))
+		})
+		w.do("create /a")
+		good, stuck := w.watch("/v1/watch/a"), w.rawWatch("/v1/watch/a")
+		good.says(mark("open", 1))
+		readUntil(t, stuck, "event: open")
+		good.says(message(w.do("set /a x"), "NodeDataChanged /a"))
+		time.Sleep(httpapi.DefaultStreamWriteTimeout + time.Second)
+		synctest.Wait()
+		if n, _ := w.Hub.Streams(); n != 1 {
+			t.Errorf("%d streams are left, of one that is read and one that is not", n)
+		}
+		good.leave()
+		synctest.Wait()
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		var last struct {
+			Route string
+			Bytes int
+			Took  float64 `json:"took_ms"`
+		}
+		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil {
+			t.Fatal(err)
+		}
+		if len(lines) != 2 || last.Route != "/v1/watch/*" || last.Bytes < 100 || last.Took != 11_000 {
+			t.Errorf("the log has %d lines, the last is %+v", len(lines), last)
+		}
+		_ = stuck.Close()
+	})
+}
+
+func TestAPipelineIsOneLine(t *testing.T) {
+	s, lines := logging(t, slog.LevelInfo, true)
+	s.do("POST /v1/pipeline\nContent-Type: application/x-ndjson\n\n" + `{"op":"put","path":"/a","data":"x"}` + "\n" + `{"op":"get","path":"/a"}` + "\n").is(200)
+	if got := lines(1)[0]; got["route"] != "/v1/pipeline" || got["bytes"].(float64) < 20 {
+		t.Errorf("the line is %v", got)
 	}
 }
