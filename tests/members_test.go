@@ -94,6 +94,12 @@ func TestAnObserverServesAndNeverVotes(t *testing.T) {
 		m.Start()
 	}
 	d.Ready()
+	d.Kill() // it never voted, so it may come back without its disk
+	d.Wipe()
+	d.Start().Ready()
+	if z, err := one.Get(t.Context(), "/newest", client.Local); err != nil || string(z.Data) != "all" {
+		t.Errorf("a local read with a new disk: %+v, %v", z, err)
+	}
 	if m := c.Known("d"); m.Voter || !m.Observer {
 		t.Errorf("it is %+v", m)
 	}
@@ -227,10 +233,14 @@ func TestOneThatJoinsIsKilledAgainAndAgain(t *testing.T) {
 	l := startLoad(t, c)
 	l.goOn(500)
 	d := c.NewJoiner(bin, "d", nil)
-	for range 6 {
+	for round := range 6 {
+		within := 1200 * time.Millisecond // while it joins and is sent the state
+		if round > 3 {
+			within = 5 * time.Second // or while it is given its vote
+		}
 		d.Start()
 		select {
-		case <-time.After(rand.N(1200 * time.Millisecond)):
+		case <-time.After(rand.N(within)):
 		case <-d.Done():
 			t.Fatalf("it ended by itself:\n%s", d.Log)
 		}
