@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"holt/raftfsm"
 )
@@ -16,14 +17,28 @@ func checkAddr(addr string) error {
 	if err == nil {
 		_, err = net.LookupPort("tcp", port)
 	}
-	if err != nil {
+	if err != nil || blank(addr) {
 		return fmt.Errorf("%q is not host:port", addr)
 	}
 	return nil
 }
 
+// blank says whether there is a space or a control character in s, which no name and no address has.
+func blank(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
+}
+
+// checkHost refuses what is not the name of a host; * is all of them.
+func checkHost(host string) error {
+	u, err := url.Parse("http://" + host)
+	if host != "*" && (err != nil || u.Hostname() == "" || u.Host != host || blank(host)) {
+		return fmt.Errorf("%q is not the name of a host", host)
+	}
+	return nil
+}
+
 func checkURL(s string) error {
-	if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+	if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || blank(s) {
 		return fmt.Errorf("%q is not an http URL", s)
 	}
 	return nil

@@ -197,6 +197,21 @@ const minDigestEvery = time.Second
 // minSecret is the shortest secret, in bytes: whoever can listen at a member's address can try guesses.
 const minSecret = 16
 
+// checkSecret says what is wrong with the secret; what it is, is not said.
+func (c ServeConfig) checkSecret() error {
+	from := "HOLT_PEER_SECRET"
+	if c.PeerSecretFile != "" {
+		from = "the secret in HOLT_PEER_SECRET_FILE"
+	}
+	switch {
+	case c.PeerSecret != "" && len(c.PeerSecret) < minSecret:
+		return fmt.Errorf("%s must have at least %d characters", from, minSecret)
+	case c.PeerSecret == "" && !c.loopback():
+		return errors.New("HOLT_PEER_SECRET is required because members can be reached from other machines (HOLT_RAFT_ADDR, HOLT_RAFT_ADVERTISE, HOLT_CLUSTER)")
+	}
+	return nil
+}
+
 func (c ServeConfig) check() error {
 	for _, a := range []struct{ name, addr string }{
 		{"HOLT_HTTP_ADDR", c.HTTPAddr}, {"HOLT_RAFT_ADDR", c.RaftAddr}, {"HOLT_RAFT_ADVERTISE", c.RaftAdvertise},
@@ -214,11 +229,14 @@ func (c ServeConfig) check() error {
 	if err := checkURL(c.URL); c.URL != "" && err != nil {
 		return fmt.Errorf("HOLT_URL: %w", err)
 	}
+	for _, host := range c.AllowedHosts {
+		if err := checkHost(host); err != nil {
+			return fmt.Errorf("HOLT_ALLOWED_HOSTS: %w", err)
+		}
+	}
 	switch {
-	case c.PeerSecret != "" && len(c.PeerSecret) < minSecret:
-		return fmt.Errorf("HOLT_PEER_SECRET must have at least %d characters", minSecret)
-	case c.PeerSecret == "" && !c.loopback():
-		return errors.New("HOLT_PEER_SECRET is required because members can be reached from other machines (HOLT_RAFT_ADDR, HOLT_RAFT_ADVERTISE, HOLT_CLUSTER)")
+	case blank(c.Name):
+		return fmt.Errorf("HOLT_NAME: %q has a space or a control character in it", c.Name)
 	case len(c.Name) > peer.MaxName:
 		return fmt.Errorf("HOLT_NAME has %d characters, the limit is %d", len(c.Name), peer.MaxName)
 	case c.MaxDataBytes < 1 || c.MaxDataBytes > znode.MaxDataBytes:
@@ -248,8 +266,10 @@ func (c ServeConfig) check() error {
 	if _, err := c.members(c.Name); err != nil {
 		return err
 	}
-	if err := c.checkJoin(); err != nil {
-		return err
+	for _, check := range []func() error{c.checkSecret, c.checkJoin} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
 	if _, err := web.ParseBanner(c.UIBanner); err != nil {
 		return fmt.Errorf("HOLT_UI_BANNER: %w", err)

@@ -14,38 +14,6 @@ import (
 	"github.com/kelseyhightower/envconfig"
 )
 
-func TestAConfigurationThatCannotWorkIsRefusedByName(t *testing.T) {
-	for variable, values := range map[string][]string{
-		"HOLT_HTTP_ADDR": {"127.0.0.1", "127.0.0.1:99999", "127.0.0.1:no-such-port"},
-		"HOLT_RAFT_ADDR": {"127.0.0.1", "127.0.0.1:-1"},
-		"HOLT_URL":       {"host:7070", "ftp://host", "http://"},
-		"HOLT_CLUSTER":   {"m1", "m1=127.0.0.1=http://h", "m1=127.0.0.1:99999=http://h", "m1=127.0.0.1:1=h:7070", "m1=127.0.0.1:1=http://h,"},
-		"HOLT_LOG_LEVEL": {"loud"},
-		"HOLT_JOIN":      {"ftp://host", "http://", "http://a,http://b:x", "http://host/path", strings.Repeat("http://a,", 64) + "http://a"},
-		"HOLT_VOTER":     {"perhaps", "false"}, // without HOLT_JOIN
-
-		"HOLT_NAME":           {strings.Repeat("n", 256)},
-		"HOLT_HEARTBEAT":      {"0", "1ns", "-1s", "500"},
-		"HOLT_WRITE_WAIT":     {"0", "-1s"},
-		"HOLT_MAX_REQUESTS":   {"0", "-1", "many"},
-		"HOLT_MAX_DATA_BYTES": {"0", "1048577"},
-		"HOLT_SNAPSHOT_BYTES": {"0"},
-		"HOLT_DIGEST_EVERY":   {"1ms", "-1s", "60"},
-		"HOLT_DISK_RESERVE":   {"-1", "9223372036854775808"},
-		"HOLT_UI_BANNER":      {"red:", "two\nlines", "\x1b[31m", strings.Repeat("é", 201)},
-		"HOLT_UI_READ_ONLY":   {"perhaps"},
-	} {
-		for _, value := range values {
-			t.Run(variable+"="+value, func(t *testing.T) {
-				t.Setenv(variable, value)
-				if _, err := loadConfig(ServeConfig{}, noFlag); err == nil || !strings.Contains(err.Error(), variable) {
-					t.Errorf("%v, want an error that names %s", err, variable)
-				}
-			})
-		}
-	}
-}
-
 func TestAMemberThatJoinsMustBeToldHowItIsReached(t *testing.T) {
 	for _, c := range []struct {
 		variables map[string]string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -124,7 +125,7 @@ func openMember(cfg ServeConfig, log *slog.Logger) (*member, error) {
 func (m *member) openFolder() error {
 	lived, err := raftfsm.Lived(m.cfg.DataDir)
 	if err != nil {
-		return err
+		return usageError{fmt.Errorf("HOLT_DATA_DIR: %w", err)}
 	}
 	name := m.cfg.Name
 	if !lived && name == "" {
@@ -147,7 +148,7 @@ func (m *member) openFolder() error {
 			return usageError{err}
 		}
 		if err := m.cfg.checkFree(); err != nil {
-			return err
+			return usageError{err}
 		}
 		if len(m.cfg.Join) > 0 {
 			if join, err = m.learn(name); err != nil {
@@ -158,7 +159,11 @@ func (m *member) openFolder() error {
 	m.folder, err = raftfsm.OpenFolder(raftfsm.FolderConfig{
 		Dir: m.cfg.DataDir, Name: name, Members: members, Join: join, Logger: m.log, Fatal: m.onFatal, ObserveAppend: m.metrics.observeAppend,
 	})
-	if err != nil {
+	var making *fs.PathError
+	switch {
+	case errors.As(err, &making) && making.Op == "mkdir":
+		return usageError{fmt.Errorf("HOLT_DATA_DIR: %w", err)}
+	case err != nil:
 		return err
 	}
 	if m.cfg.Cluster != "" && !slices.Equal(m.folder.Members, members) {
