@@ -90,12 +90,20 @@ func (x *exchange) backup() (*znode.State, error) {
 	case errors.Is(err, errEnding):
 		return nil, hangUp(refuse(wire.ShuttingDown, "the member is shutting down; send all again to another"))
 	case errors.Is(err, znode.ErrCorruptState), errors.Is(err, znode.ErrNotRestorable):
-		return nil, hangUp(badArguments("the body is no backup, or is damaged: " + err.Error() + "; nothing was done"))
+		// The client sends on, and an answer might be lost with the connection.
+		if _, rest := io.Copy(io.Discard, body); rest != nil {
+			return nil, hangUp(badBackup(err))
+		}
+		return nil, badBackup(err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, hangUp(badArguments("too little of the body arrived within " + x.api.cfg.BodyTimeout.String()))
 	default:
 		return nil, hangUp(badArguments("the body broke off: " + err.Error()))
 	}
+}
+
+func badBackup(err error) *problem {
+	return badArguments("the body is no backup, or is damaged: " + err.Error() + "; nothing was done")
 }
 
 // restore restores s, which nobody needs afterwards.

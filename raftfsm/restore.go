@@ -17,6 +17,8 @@ import (
 const (
 	// MaxRestoreTries bounds how often a restore begins again after a change of leader swept it away.
 	MaxRestoreTries = 16
+	// restoreVersion is the version of the log that restores came with.
+	restoreVersion = 2
 	// abortTime bounds telling the others that a restore is given up; they find out by themselves after stagingTime.
 	abortTime = 2 * time.Second
 )
@@ -42,6 +44,9 @@ func (n *Node) Restore(ctx context.Context, s *znode.State, replace bool) (znode
 		return 0, command.ErrRestoring
 	}
 	defer n.restoring.Unlock()
+	if err := n.noneOlder(ctx); err != nil {
+		return 0, err
+	}
 	for try := 1; ; try++ {
 		r := &restore{node: n, ctx: ctx}
 		rand.Read(r.id[:]) // never fails
@@ -77,6 +82,20 @@ func (n *Node) proposeCommand(ctx context.Context, cmd *command.Command) ([]*zno
 		o = n.calls.giveUp(c, command.ErrShuttingDown)
 	}
 	return o.results, o.err
+}
+
+// noneOlder refuses a restore that some member says it could not read. Who does not answer is taken for one that can: a member that
+// is down must not stand in the way of a restore, and one that turns out to be older stops there and says so.
+func (n *Node) noneOlder(ctx context.Context) error {
+	n.Reports(ctx)
+	n.reports.mu.Lock()
+	defer n.reports.mu.Unlock()
+	for _, s := range n.servers() {
+		if w, ok := n.reports.words[s.Name]; ok && w.version < restoreVersion {
+			return fmt.Errorf("%w: %s reads version %d of the log, a restore is of version %d", command.ErrOldMember, s.Name, w.version, restoreVersion)
+		}
+	}
+	return nil
 }
 
 // restore is one attempt.

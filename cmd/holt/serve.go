@@ -235,6 +235,7 @@ func (m *member) openServer() error {
 	}
 	api, err := httpapi.New(httpapi.Config{
 		Proposer: m.node, Reader: m.node, Cluster: joined{m.node, m.intro}, Hub: m.hub, Sessions: m.leases, Logger: m.log, AllowedHosts: m.hosts(),
+		Restore: m.node.Restore,
 		MaxDataBytes: m.cfg.MaxDataBytes, RequirePrecondition: m.cfg.RequirePrecondition, MaxRequests: m.cfg.MaxRequests,
 		MaxStreams: m.cfg.MaxStreams, MinSessionTimeout: m.cfg.SessionTimeoutMin, MaxSessionTimeout: m.cfg.SessionTimeoutMax,
 		Core: httpapi.CoreLimits{

@@ -28,6 +28,7 @@ type clientVerbs struct {
 	Session  sessionCmd  `cmd:"" help:"Open, renew, close and look at sessions."`
 	Export   exportCmd   `cmd:"" help:"Write a znode and all below it to a file, as it was at one moment."`
 	Import   importCmd   `cmd:"" help:"Load what export wrote, or a ZooKeeper tree."`
+	Snapshot snapshotCmd `cmd:"" help:"Back up the whole cluster, check a backup, restore one."`
 	Diff     diffCmd     `cmd:"" help:"Compare two trees, exported or live."`
 	Cluster  clusterCmd  `cmd:"" help:"List the members of the cluster, add, remove and promote them, hand over the leadership."`
 	Status   statusCmd   `cmd:"" help:"Print how every member is; exit code 1 if something is wrong."`

@@ -182,6 +182,7 @@ func (c *shared) httpClient(given *http.Client) *http.Client {
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		DisableCompression:     true,
+		ExpectContinueTimeout:  continueTimeout,
 	}
 	return &http.Client{Transport: c.owned, CheckRedirect: stay}
 }

@@ -3,8 +3,6 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
 	"slices"
 
@@ -66,37 +64,6 @@ func onlyReads(ops []wire.Op) bool {
 	return !slices.ContainsFunc(ops, func(op wire.Op) bool {
 		return !slices.Contains([]string{"get", "children", "exists", "check", "check_session"}, op.Op)
 	})
-}
-
-// Snapshot writes a backup of the whole state to w and gives its length in bytes. The timeout bounds only the wait for
-// its beginning. After an error what was written is not a backup; it is not tried again, as w cannot be wound back.
-func (c *Client) Snapshot(ctx context.Context, w io.Writer) (int64, error) {
-	q := &call{method: http.MethodGet, prefix: "/v1/snapshot", stream: true}
-	a, err := c.do(ctx, q)
-	if err != nil {
-		return 0, err
-	}
-	defer a.stream.Close()
-	out := &sink{w: w}
-	n, err := io.Copy(out, a.stream)
-	switch {
-	case out.err != nil:
-		return n, fmt.Errorf("writing the snapshot: %w", out.err)
-	case err != nil:
-		return n, broken(q, a.endpoint, true, err)
-	}
-	return n, nil
-}
-
-// sink remembers whether it was the writer that failed.
-type sink struct {
-	w   io.Writer
-	err error
-}
-
-func (s *sink) Write(p []byte) (n int, err error) {
-	n, s.err = s.w.Write(p)
-	return n, s.err
 }
 
 // ask does a call whose answer is JSON.
