@@ -261,9 +261,12 @@ func TestWhatCannotBeRecoveredIsRefused(t *testing.T) {
 		spoil func(dir string)
 		says  string
 	}{
-		"a folder of nobody":         {past{entries: 5}, func(dir string) { must(t, os.Remove(filepath.Join(dir, guard.IdentityFile))) }, "is not the data folder of a member"},
-		"the log is gone":            {past{entries: 5}, func(dir string) { must(t, os.Remove(filepath.Join(dir, guard.BoltFile))) }, "missing or empty"},
-		"an entry is damaged":        {past{entries: 5}, func(dir string) { inLog(dir, func(s *guard.Store) error { return s.StoreLog(damagedEntry(t, 4)) }) }, "entry 4"},
+		"a folder of nobody":  {past{entries: 5}, func(dir string) { must(t, os.Remove(filepath.Join(dir, guard.IdentityFile))) }, "is not the data folder of a member"},
+		"the log is gone":     {past{entries: 5}, func(dir string) { must(t, os.Remove(filepath.Join(dir, guard.BoltFile))) }, "missing or empty"},
+		"an entry is damaged": {past{entries: 5}, func(dir string) { inLog(dir, func(s *guard.Store) error { return s.StoreLog(damagedEntry(t, 4)) }) }, "entry 4"},
+		"a later version's entry": {past{entries: 5}, func(dir string) {
+			inLog(dir, func(s *guard.Store) error { return s.StoreLog(entryOf(7, oldTerm, oldTerm, begunAt, []byte{200})) })
+		}, ErrTooOld.Error()},
 		"entries are missing":        {past{entries: 9}, func(dir string) { inLog(dir, func(s *guard.Store) error { return s.DeleteRange(4, 5) }) }, "entry 4"},
 		"the log's beginning":        {past{entries: 9}, func(dir string) { inLog(dir, func(s *guard.Store) error { return s.DeleteRange(1, 5) }) }, "begins at 6"},
 		"the snapshot is damaged":    {past{entries: 99, snapshot: 50, dropped: 20}, func(dir string) { flip(filepath.Join(snapshots(dir)[0], "state.bin")) }, "cannot be read"},
@@ -285,6 +288,24 @@ func damagedEntry(t *testing.T, i uint64) *raft.Log {
 	l := puts(t, i, oldTerm)
 	l.Data[len(l.Data)-1] ^= 1
 	return l
+}
+
+// A restore that was on its way through the log when the others were lost is as if it had never begun.
+func TestHalfARestoreIsLeftOut(t *testing.T) {
+	dir, want := left(t, past{entries: 50})
+	s, err := guard.OpenStore(dir, guard.Identity{})
+	must(t, err)
+	id := command.RestoreID{1}
+	for i, step := range []command.RestoreStep{{Kind: command.RestoreBegin, ID: id}, {Kind: command.RestorePiece, ID: id, Data: "the beginning of a state"}} {
+		c := command.Command{Origin: 3, Seq: uint64(100 + i), Restore: &step}
+		must(t, s.StoreLog(entryOf(uint64(52+i), oldTerm, oldTerm, begunAt+60, c.Append(nil))))
+	}
+	must(t, s.Close())
+	plan := recovered(t, dir)
+	if plan.LastIndex != 53 || plan.Zxid != want.Zxid {
+		t.Errorf("%+v", plan)
+	}
+	lives(t, dir, plan, want)
 }
 
 func TestAnOlderSnapshotWillDoWhileTheLogGoesOnFromIt(t *testing.T) {

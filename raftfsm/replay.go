@@ -23,6 +23,7 @@ type held struct {
 	index, term   uint64             // of the last entry applied, or of the snapshot
 	last          uint64             // index of the last entry there is, of the log or the snapshot
 	stale         uint64             // entries behind index that were left out
+	halted        error              // why applying it stopped; nil if it did not
 }
 
 // replay reads what a member's folder holds: the newest snapshot, then all of the log behind it.
@@ -36,6 +37,8 @@ func replay(logs raft.LogStore, snaps raft.SnapshotStore, dir string) (*held, er
 		limit: math.MaxInt64, state: func() int64 { return 0 }, due: func() {},
 	})
 	h := &held{}
+	f.fatal = func(err error) { h.halted = err }
+	defer f.dropStaging() // of a restore the rest of which is nowhere
 	if err := h.restore(f, snaps, dir, first, last); err != nil {
 		return nil, err
 	}
@@ -45,7 +48,12 @@ func replay(logs raft.LogStore, snaps raft.SnapshotStore, dir string) (*held, er
 	if last > h.index && first > h.index+1 {
 		return nil, guard.Damaged(filepath.Join(dir, guard.BoltFile), nil, "the log begins at %d, but what comes before it is known up to %d only", first, h.index)
 	}
-	if err := h.apply(f, logs, last); err != nil {
+	switch err := h.apply(f, logs, last); {
+	case errors.Is(h.halted, ErrTooOld):
+		return nil, h.halted
+	case h.halted != nil:
+		return nil, guard.Damaged(dir, h.halted, "what it holds is wrong")
+	case err != nil:
 		return nil, guard.Damaged(filepath.Join(dir, guard.BoltFile), err, "the log cannot be read to its end")
 	}
 	h.view = f.progress.now.Load()
