@@ -45,9 +45,8 @@ func (d *day) happen() {
 	if d.unmended++; d.unmended > dayUnmended {
 		d.mend()
 	}
-	if n := len(d.voters()); n > 0 && n < dayMembers {
-		d.mend()
-		d.join(true)
+	if d.leads() && len(d.voters()) < dayMembers {
+		d.refill()
 		return
 	}
 	all := happenings()
@@ -94,10 +93,13 @@ func (d *day) roster() []raftfsm.MemberStatus {
 	return n.Status().Members
 }
 
-// voters are the names of those who vote, or are to.
+// leads says whether somebody does.
+func (d *day) leads() bool { return d.roster() != nil }
+
+// voters are the names of those who vote.
 func (d *day) voters() (out []string) {
 	for _, m := range d.roster() {
-		if m.Voter || !m.Observer {
+		if m.Voter {
 			out = append(out, m.Name)
 		}
 	}
@@ -236,6 +238,24 @@ func (d *day) shrink() {
 		d.WaitLeader(i)
 	}
 	d.remove(i)
+}
+
+// refill has three vote again, if it can be had soon.
+func (d *day) refill() {
+	d.mend()
+	d.WaitReady()
+	all := d.roster()
+	if !slices.ContainsFunc(all, func(m raftfsm.MemberStatus) bool { return !m.Voter && !m.Observer }) && d.join(true) < 0 {
+		i := slices.IndexFunc(all, func(m raftfsm.MemberStatus) bool { return m.Observer })
+		for k := range d.Len() {
+			if i >= 0 && d.Name(k) == all[i].Name {
+				d.asked("became a voter", func(ctx context.Context, n *raftfsm.Node) error { return n.AddMember(ctx, d.Spec(k, true)) })
+			}
+		}
+	}
+	for limit := time.Now().Add(dayBetween); len(d.voters()) < dayMembers && time.Now().Before(limit); {
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 func (d *day) remove(i int) {
