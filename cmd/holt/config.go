@@ -53,6 +53,10 @@ type ServeConfig struct {
 	DiskReserve   uint64        `split_words:"true" help:"Room on the disk, in bytes, below which only deletes are taken; 0 for none. [268435456]" placeholder:"N"`
 	DigestEvery   time.Duration `split_words:"true" help:"How often members compare what they hold; 0 for never. [1m]" placeholder:"DURATION"`
 
+	BackupDir   string        `split_words:"true" help:"Folder for scheduled backups of this member's state; several members must not share one." placeholder:"DIR"`
+	BackupEvery time.Duration `split_words:"true" help:"Time between scheduled backups; 0 for none. Needs a folder. Nothing is written while nothing changes. [0]" placeholder:"DURATION"`
+	BackupKeep  int           `split_words:"true" help:"How many scheduled backups are kept. [24]" placeholder:"N"`
+
 	UIBanner   string `split_words:"true" name:"ui-banner" help:"A line above every view of the web page, as text or colour:text; the colour is red, which is the default, or orange, green, blue, purple or grey." placeholder:"TEXT"`
 	UIReadOnly bool   `split_words:"true" name:"ui-read-only" help:"The web page offers no changes. Requests from elsewhere may still make them."`
 
@@ -78,6 +82,7 @@ func serveDefaults() ServeConfig {
 		MaxRequests: httpapi.DefaultMaxRequests, MaxStreams: httpapi.DefaultMaxStreams, SessionTimeoutMin: httpapi.DefaultMinSessionTimeout,
 		SessionTimeoutMax: httpapi.DefaultMaxSessionTimeout, WriteWait: httpapi.DefaultWriteWait, Heartbeat: raftfsm.DefaultHeartbeat,
 		SnapshotBytes: raftfsm.SnapshotBytes, DiskReserve: raftfsm.DefaultDiskReserve, DigestEvery: raftfsm.DefaultDigestEvery, LogLevel: "info", LogFormat: "text",
+		BackupKeep: defaultBackupKeep,
 	}
 }
 
@@ -225,6 +230,9 @@ func (c ServeConfig) check() error {
 	}
 	if err := checkLoopback(c.PprofAddr); c.PprofAddr != "" && err != nil {
 		return fmt.Errorf("HOLT_PPROF_ADDR: %w", err)
+	}
+	if err := c.checkBackups(); err != nil {
+		return err
 	}
 	if err := checkURL(c.URL); c.URL != "" && err != nil {
 		return fmt.Errorf("HOLT_URL: %w", err)

@@ -102,8 +102,9 @@ type member struct {
 	server  *http.Server
 	lis     net.Listener
 	wg      sync.WaitGroup // goroutines that end with ctx
-	debug   *profiles      // nil: off
-	manager *notifier      // nil: nobody asks
+	backups *backups
+	debug   *profiles // nil: off
+	manager *notifier // nil: nobody asks
 }
 
 func openMember(cfg ServeConfig, log *slog.Logger) (*member, error) {
@@ -113,7 +114,7 @@ func openMember(cfg ServeConfig, log *slog.Logger) (*member, error) {
 	}
 	m := &member{cfg: cfg, log: log, metrics: metrics}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
-	for _, open := range []func() error{m.openFolder, m.openNode, m.openServer} {
+	for _, open := range []func() error{m.openBackups, m.openFolder, m.openNode, m.openServer} {
 		if err := open(); err != nil {
 			return nil, errors.Join(err, m.close())
 		}
@@ -235,7 +236,7 @@ func (m *member) openServer() error {
 	}
 	api, err := httpapi.New(httpapi.Config{
 		Proposer: m.node, Reader: m.node, Cluster: joined{m.node, m.intro}, Hub: m.hub, Sessions: m.leases, Logger: m.log, AllowedHosts: m.hosts(),
-		Restore: m.node.Restore,
+		Restore:      m.node.Restore,
 		MaxDataBytes: m.cfg.MaxDataBytes, RequirePrecondition: m.cfg.RequirePrecondition, MaxRequests: m.cfg.MaxRequests,
 		MaxStreams: m.cfg.MaxStreams, MinSessionTimeout: m.cfg.SessionTimeoutMin, MaxSessionTimeout: m.cfg.SessionTimeoutMax,
 		Core: httpapi.CoreLimits{
@@ -298,6 +299,7 @@ func (m *member) run() error {
 	m.wg.Go(func() { m.watchCeilings(m.ctx) })
 	m.wg.Go(func() { m.manager.run(m.ctx, m.status, m.alive) })
 	m.wg.Go(func() { m.intro.run(m.ctx) })
+	m.wg.Go(func() { m.backups.run(m.ctx) })
 	m.log.Info("serving", "name", m.folder.Name, "http", m.lis.Addr().String(), "raft", m.cfg.RaftAddr, "data", m.cfg.DataDir, "version", buildVersion())
 	select {
 	case s := <-signals:
