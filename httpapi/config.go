@@ -110,6 +110,8 @@ type CoreLimits struct {
 	WaitingWrites     int64 // writes of one member that wait for their outcome; more are throttled
 	WaitingWriteBytes int64 // of them together
 	DiskReserveBytes  int64 // room on the leader's disk below which only deletes are taken
+	Members           int64 // of the cluster
+	Voters            int64 // of them, those that are to vote included
 }
 
 // Validate says what is wrong with the Config, or nil.

@@ -84,6 +84,8 @@ func (a *API) getLimits(x *exchange) error {
 		TreeLoadWaitMs:      MaxLoadWait.Milliseconds(),
 		BatchTxns:           command.MaxBatchTxns,
 		BatchOps:            command.MaxBatchOps,
+		Members:             a.cfg.Core.Members,
+		Voters:              a.cfg.Core.Voters,
 		RestoreBytes:        MaxRestoreBytes,
 		RestoreWaitMs:       MaxRestoreWait.Milliseconds(),
 	})

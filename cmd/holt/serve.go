@@ -241,6 +241,7 @@ func (m *member) openServer() error {
 		MaxStreams: m.cfg.MaxStreams, MinSessionTimeout: m.cfg.SessionTimeoutMin, MaxSessionTimeout: m.cfg.SessionTimeoutMax,
 		Core: httpapi.CoreLimits{
 			WaitingWrites: raftfsm.MaxCalls, WaitingWriteBytes: raftfsm.MaxCallBytes, DiskReserveBytes: int64(m.cfg.DiskReserve),
+			Members: raftfsm.MaxMembers, Voters: raftfsm.MaxVoters,
 		},
 		WriteWait: m.cfg.WriteWait, AccessLog: m.cfg.AccessLog, Metrics: m.metrics.requests, MetricsHandler: m.metrics.handler(), UI: pages,
 	})

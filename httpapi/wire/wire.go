@@ -293,6 +293,8 @@ type Limits struct {
 	TreeLoadWaitMs      int64 `json:"tree_load_wait_ms"`
 	BatchTxns           int64 `json:"batch_txns"`
 	BatchOps            int64 `json:"batch_ops"`
+	Members             int64 `json:"members"`
+	Voters              int64 `json:"voters"`
 	RestoreBytes        int64 `json:"restore_bytes"`
 	RestoreWaitMs       int64 `json:"restore_wait_ms"`
 }
