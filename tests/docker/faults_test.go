@@ -15,6 +15,8 @@ const (
 	faultWrites = 30
 	// maxGap is how long nothing may be written when the leader is gone, on a machine that is busy with much else.
 	maxGap = 10 * time.Second
+	// longGap is from when on the members are asked what they were doing.
+	longGap = 2500 * time.Millisecond
 )
 
 // fault is what is done to a container, and how it is undone.
@@ -104,6 +106,9 @@ func besiege(t *testing.T, c *harness.Cluster, s *script, f fault) {
 		after := s.longest()
 		if gap > maxGap || after > maxGap {
 			t.Errorf("%s is %s: %v without a write, the limit is %v", m.Name, f.name, max(gap, after), maxGap)
+		}
+		if gap > longGap {
+			t.Log(compose(t, "logs", "--no-color", "--tail=15"))
 		}
 		t.Logf("%d: %s, %s, is %s: %v without a write, %v while it came back", i+1, m.Name, role, f.name, gap.Round(time.Millisecond), after.Round(time.Millisecond))
 	}

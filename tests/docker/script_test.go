@@ -21,6 +21,8 @@ const (
 	// writers write at once, as many to each member, and each rests between two writes.
 	writers   = 6
 	writeRest = 20 * time.Millisecond
+	// homeAgain is after how many writes a writer looks for its own member again.
+	homeAgain = 60
 	// patience is how long one member is given for an answer before the next is asked.
 	patience = time.Second
 	// sessionTimeout is that of the session that is held.
@@ -170,11 +172,14 @@ func (s *script) acked() {
 	s.lastAck = now
 }
 
-// write makes sequential znodes, each with data of its own. It stays with a member for as long as that answers, so that those who
-// wait for one in trouble are not all: how long nothing is written is then the cluster's doing, not theirs.
+// write makes sequential znodes, each with data of its own. Each writer has a member it likes to ask, and looks only now and then
+// whether that one answers again. So not all wait for one in trouble, and how long nothing is written is the cluster's doing.
 func (s *script) write(ctx context.Context, writer int) {
-	at := writer % len(s.c.Members)
+	at := 0
 	for n := 0; rest(ctx, writeRest); n++ {
+		if n%homeAgain == writer*homeAgain/writers || n == 0 {
+			at = writer % len(s.c.Members)
+		}
 		data := fmt.Sprintf("%d of writer %d", n, writer)
 		a := s.keyed(ctx, &at, http.StatusCreated, http.MethodPost, "/v1/znodes/log/n-?mode=persistent_sequential", nil, data)
 		var made struct{ Path string }

@@ -2,8 +2,8 @@
 // image where no registry can be reached.
 //
 // It promises that nothing of the machine's own Docker, network or firewall is touched: engine, containers and tests run in
-// namespaces of processes, mounts and network of their own, in which every port is free, and all of it is gone when the
-// program that called Main is gone, however that ended.
+// namespaces of processes, mounts and network of their own, in which every port is free, and no process outlives the program
+// that called Main, however that ended. One that is killed leaves a folder holt-docker-… among the system's temporary files.
 //
 // The image that the Dockerfile builds upon is not pulled: a stand-in takes its name. It holds this machine's Go, the few
 // programs and certificates the build uses, and the modules of go.mod as a proxy on its disk. So the very Dockerfile is
