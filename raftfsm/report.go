@@ -106,8 +106,8 @@ func (n *Node) keepWords(of map[string]Report) {
 	for _, s := range n.servers() {
 		if r, ok := of[s.Name]; ok {
 			words[s.Name] = word{max(r.LogVersion, 1), time.Now()}
-		} else if w, ok := n.reports.words[s.Name]; ok {
-			words[s.Name] = w
+		} else if w, ok := n.reports.words[s.Name]; ok && (time.Since(w.at) <= wordTime || uint32(w.version) >= n.digests.log.Load()) {
+			words[s.Name] = w // an old word counts no more once something newer was written: that member has been upgraded, or will stop
 		}
 	}
 	n.reports.words = words

@@ -1,6 +1,7 @@
 package raftfsm_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -65,7 +66,7 @@ func TestARollingUpgrade(t *testing.T) {
 		}
 		start := func(i int, version uint8) {
 			t.Helper()
-			w := write(c, []int{(i + 1) % 3}, 2, time.Minute)
+			w := write(c, []int{(i + 1) % 3}, 1, time.Minute)
 			c.Stop(i)
 			versions[i] = version
 			time.Sleep(100 * time.Millisecond)
@@ -79,16 +80,11 @@ func TestARollingUpgrade(t *testing.T) {
 		// lead has a member lead, so that both programs come to write.
 		lead := func(i int) {
 			t.Helper()
-			for range 20 {
-				l := c.WaitLeader()
-				if l == i {
-					return
-				}
-				c.Stop(l)
-				c.Start(l)
-				c.WaitReady()
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			if err := c.Node(i).Transfer(ctx, c.Name(i)); err != nil || c.WaitLeader() != i {
+				t.Fatalf("%s does not come to lead: %v", c.Name(i), err)
 			}
-			t.Fatalf("%s does not come to lead", c.Name(i))
 		}
 		steady(true)
 		start(0, 2)
@@ -105,7 +101,6 @@ func TestARollingUpgrade(t *testing.T) {
 		start(2, 2)
 		wantCompared(t, c, 0, 1, 2)
 		c.Settle()
-		clearAll(t, c)
 	})
 }
 
@@ -114,10 +109,23 @@ func TestARollingUpgrade(t *testing.T) {
 func TestAMemberThatIsAwayHoldsTheUpgradeUp(t *testing.T) {
 	versions := programs{2, 2, 1}
 	story(t, versions.cluster(round), func(t *testing.T, c *raftfsmtest.Cluster) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+		defer cancel()
+		s, err := c.Node(1).State()
+		if err != nil {
+			t.Fatal(err)
+		}
+		restoring := func() error { _, err := c.Node(1).Restore(ctx, s, true); return err }
+		if err := restoring(); !errors.Is(err, command.ErrOldMember) {
+			t.Errorf("a restore: %v", err)
+		}
 		c.Crash(2)
 		for range 5 {
 			must(t, c, 0, znode.PutOp(path("/a"), "x"))
 			time.Sleep(time.Minute)
+		}
+		if err := restoring(); !errors.Is(err, command.ErrOldMember) {
+			t.Errorf("a restore while it is away: %v", err)
 		}
 		wantLogVersion(t, c, 1)
 		versions[2] = 2
@@ -127,6 +135,9 @@ func TestAMemberThatIsAwayHoldsTheUpgradeUp(t *testing.T) {
 		c.Crash(2)
 		time.Sleep(2 * time.Minute)
 		wantCompared(t, c, 0, 1)
+		if err := restoring(); err != nil {
+			t.Errorf("a restore at last: %v", err)
+		}
 	})
 }
 
