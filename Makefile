@@ -3,17 +3,19 @@
 PACKAGES = $(shell go list ./... | grep -v '^holt/tests')
 FUZZTIME = 30s
 SCREENSHOTS = .cache/screenshots
+SOAK = 10m
 
-.PHONY: build test test-long install format vet lint page unit blackbox docker scaling screenshots pictures bench fuzz generate fresh
+.PHONY: build test test-long install format vet lint page unit blackbox docker scaling screenshots soak pictures bench fuzz generate fresh
 
 build:
 	go build -o holt ./cmd/holt
 
 test: install format vet lint page unit blackbox
 
-# 50 kills in place of a few.
+# 50 kills in place of a few, and a whole day in place of a quarter of an hour.
 test-long: install
 	HOLT_TEST_KILLS=50 go test -count=1 -timeout=60m ./tests/...
+	HOLT_TEST_DAY=24h go test -count=1 -timeout=60m -run=TestADayInTheLifeOfACluster ./raftfsm
 
 install:
 	./tests/install
@@ -51,6 +53,10 @@ scaling:
 # Each view of the page, light and dark, into SCREENSHOTS.
 screenshots:
 	go run ./tests/ui/screenshots $(SCREENSHOTS)
+
+# Ten minutes of work with restarts and kills, in which nothing a member takes may grow; or SOAK=1h.
+soak:
+	go run ./tests/soak -for $(SOAK)
 
 # Those of them that the README shows.
 pictures:
