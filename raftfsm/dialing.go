@@ -14,8 +14,12 @@ import (
 // and host:port.
 type dialing struct {
 	*raft.NetworkTransport
-	gate *gate
+	node     *Node
+	consumer <-chan raft.RPC
 }
+
+// Consumer is where raft takes from what members ask.
+func (d dialing) Consumer() <-chan raft.RPC { return d.consumer }
 
 func dialed(id raft.ServerID, at raft.ServerAddress) raft.ServerAddress {
 	return peer.RaftAddress(peer.Target{Name: string(id), Addr: parseAddress(at).Addr})
@@ -30,18 +34,24 @@ func (d dialing) AppendEntriesPipeline(id raft.ServerID, at raft.ServerAddress) 
 func (d dialing) AppendEntries(id raft.ServerID, at raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	err := d.NetworkTransport.AppendEntries(id, dialed(id, at), req, resp)
 	if err == nil && (len(req.Entries) > 0 || resp.Term > req.Term) {
-		d.gate.pass()
+		d.node.gate.pass()
 	}
 	return err
 }
 
 // RequestVote asks a member for its vote.
 func (d dialing) RequestVote(id raft.ServerID, at raft.ServerAddress, req *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
+	if !d.node.franchise.granted.Load() {
+		return errNoVote
+	}
 	return d.NetworkTransport.RequestVote(id, dialed(id, at), req, resp)
 }
 
 // RequestPreVote asks a member whether it would vote.
 func (d dialing) RequestPreVote(id raft.ServerID, at raft.ServerAddress, req *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
+	if !d.node.franchise.granted.Load() {
+		return errNoVote
+	}
 	return d.NetworkTransport.RequestPreVote(id, dialed(id, at), req, resp)
 }
 

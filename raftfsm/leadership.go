@@ -92,7 +92,7 @@ func (n *Node) connect(r role, known map[peer.Target]bool) (now map[peer.Target]
 
 // electAlone makes the only voter lead: there is nobody to hear from first.
 func (n *Node) electAlone() {
-	if n.raft.State() != raft.Follower {
+	if n.raft.State() != raft.Follower || !n.franchise.granted.Load() {
 		return
 	}
 	if vs := n.voters(); len(vs) != 1 || vs[0].Name != n.cfg.Name {
@@ -114,7 +114,7 @@ func (n *Node) onDown(t peer.Target) {
 			return
 		}
 		rank, voters := n.rank(t.Name)
-		if rank < 0 {
+		if rank < 0 || !n.franchise.granted.Load() {
 			return
 		}
 		// In turn, since two elections at once split the vote; and again, since the turns are only a good guess.

@@ -106,6 +106,13 @@ func TestTheLeaderIsRemovedUnderLoad(t *testing.T) {
 		if len(w.errs) > 0 || len(w.done) < 1000 {
 			t.Errorf("%d done, errors %v", len(w.done), w.errs)
 		}
+		// Alone, it does not wait for anybody when it comes back.
+		c.Restart(last)
+		start := time.Now()
+		c.WaitReady()
+		if took := time.Since(start); took > 100*time.Millisecond {
+			t.Errorf("ready after %v", took)
+		}
 	})
 }
 

@@ -293,3 +293,87 @@ func TestADeadMemberIsReplacedUnderLoad(t *testing.T) {
 		}
 	})
 }
+
+// A removed member that does not know of it is a danger together with one whose disk was emptied: by its own account the two are a
+// majority. The emptied one would have known better, and must not vote until it does again.
+func TestAMemberWithAnEmptyDiskHasNoVoteForOneThatWasRemoved(t *testing.T) {
+	story(t, raftfsmtest.Config{}, func(t *testing.T, c *raftfsmtest.Cluster) {
+		leader, f := c.Leader(), c.Followers()
+		removed, emptied := f[0], f[1]
+		c.Isolate(removed)
+		if err := removeMember(t, c, leader, removed); err != nil {
+			t.Fatal(err)
+		}
+		if err := removeMember(t, c, leader, emptied); err != nil {
+			t.Fatal(err)
+		}
+		must(t, c, leader, znode.PutOp(path("/x"), "kept"))
+		c.Crash(emptied)
+		c.Wipe(emptied)
+		c.Start(emptied)
+		c.Partition([]int{removed, emptied}, []int{leader})
+		if _, err := propose(t, c, removed, 30*time.Second, znode.PutOp(path("/x"), "lost")); err == nil {
+			t.Error("the removed and the emptied have a life of their own")
+		}
+		for _, i := range []int{removed, emptied} {
+			if s := c.Node(i).Stats(); s.Leader || s.HasLeader {
+				t.Errorf("%s has a leader\n%s", c.Name(i), c.Describe())
+			}
+		}
+		term := c.Node(leader).Stats().Term
+		c.Heal()
+		addMember(t, c, leader, c.Spec(emptied, true))
+		waitVoter(c, emptied)
+		time.Sleep(30 * time.Second)
+		if s := c.Node(leader).Stats(); !s.Leader || s.Term != term {
+			t.Errorf("%s led in term %d\n%s", c.Name(leader), term, c.Describe())
+		}
+		// Now it has one, and keeps it.
+		c.Crash(leader)
+		c.Restart(emptied)
+		c.Start(leader)
+		if s, err := linearizable(t, c, emptied, time.Minute); err != nil || data(s, "/x") != "kept" {
+			t.Errorf("%v", err)
+		}
+		c.Settle()
+	})
+}
+
+// The first of a cluster is in the first configuration alone, and meets it again when it joins with an empty disk.
+func TestTheFirstMemberComesBackWithAnEmptyDiskAndBeginsNothing(t *testing.T) {
+	story(t, raftfsmtest.Config{Members: 1}, func(t *testing.T, c *raftfsmtest.Cluster) {
+		for range 300 { // several appends before the others come
+			must(t, c, 0, znode.PutOp(path("/x"), "x"))
+		}
+		for range 2 {
+			waitVoter(c, join(t, c, 0, true))
+		}
+		w := writeEvery(c, 20*time.Millisecond, []int{1, 2}, 2, 3*time.Second)
+		if err := removeMember(t, c, 1, 0); err != nil {
+			t.Fatal(err)
+		}
+		leader := c.WaitLeader(0)
+		term := c.Node(leader).Stats().Term
+		c.Crash(0)
+		c.Wipe(0)
+		c.Start(0)
+		c.Disk(0).Slow(300 * time.Millisecond) // it is at the log's beginning for a while
+		addMember(t, c, 1, c.Spec(0, true))
+		for range 8 {
+			time.Sleep(time.Second)
+			if s := c.Node(0).Stats(); s.Leader {
+				t.Fatalf("it leads\n%s", c.Describe())
+			}
+		}
+		w.halt()
+		c.Disk(0).Slow(0)
+		waitVoter(c, 0)
+		if s := c.Node(leader).Stats(); !s.Leader || s.Term != term {
+			t.Errorf("%s led in term %d\n%s", c.Name(leader), term, c.Describe())
+		}
+		w.check(t, c.Settle())
+		if len(w.errs) > 0 {
+			t.Errorf("errors %v", w.errs)
+		}
+	})
+}

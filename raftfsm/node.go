@@ -48,10 +48,11 @@ type Node struct {
 	ready atomic.Bool // caught up once since the start
 	nudge chan struct{}
 
-	gate     gate
-	changing chan struct{} // a token while this member, leading, changes who the members are
-	settled  settled
-	out      atomic.Bool // this member has heard that it was removed
+	gate      gate
+	changing  chan struct{} // a token while this member, leading, changes who the members are
+	settled   settled
+	franchise franchise
+	out       atomic.Bool // this member has heard that it was removed
 
 	opened  chan struct{} // closed once raft is set
 	nudgeMu sync.Mutex    // guards nudging
@@ -95,11 +96,14 @@ func Open(cfg Config) (*Node, error) {
 
 func (n *Node) open() (err error) {
 	cfg := n.cfg
+	if err := n.franchise.load(&n.cfg); err != nil {
+		return err
+	}
 	inner := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: n.mux.RaftLayer(cfg.RaftAdvertise), MaxPool: 3, MaxRPCsInFlight: guard.MaxRPCsInFlight,
 		Timeout: cfg.RPCTimeout, Logger: raftLogger(n.log),
 	})
-	n.trans, err = guard.NewTransport(guard.TransportConfig{Inner: dialing{inner, &n.gate}, Stall: cfg.Storage.Stall, MaxStall: cfg.MaxStall})
+	n.trans, err = guard.NewTransport(guard.TransportConfig{Inner: dialing{inner, n, n.canvass(inner.Consumer())}, Stall: cfg.Storage.Stall, MaxStall: cfg.MaxStall})
 	if err != nil {
 		return err
 	}
@@ -114,7 +118,7 @@ func (n *Node) open() (err error) {
 	f.digests, f.version, f.fatal = &n.digests, cfg.LogVersion, cfg.Fatal
 	n.fsm = f
 	f.counts, f.meter = &n.counts, cfg.Meter
-	n.raft, err = raft.NewRaft(n.raftConfig(), configured{f, &n.settled}, cfg.Storage.Logs, cfg.Storage.Stable, cfg.Storage.Snaps, n.trans)
+	n.raft, err = raft.NewRaft(n.raftConfig(), configured{f, &n.settled}, cfg.Storage.Logs, ballot{cfg.Storage.Stable, &n.franchise}, cfg.Storage.Snaps, n.trans)
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting raft: %w", err), n.trans.Close())
 	}
@@ -203,7 +207,11 @@ func newOrigin() command.Origin {
 // catchUp makes the member ready once it holds all that was committed when it first heard of a leader.
 func (n *Node) catchUp() {
 	for {
-		if _, err := n.Linearizable(n.ctx); err == nil {
+		_, err := n.Linearizable(n.ctx)
+		if err == nil {
+			err = n.franchise.grant(&n.cfg)
+		}
+		if err == nil {
 			n.ready.Store(true)
 			n.counts.live.Store(true)
 			n.log.Info("ready", "zxid", n.progress.now.Load().state.Zxid)

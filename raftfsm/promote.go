@@ -2,7 +2,6 @@ package raftfsm
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -43,39 +42,50 @@ func (n *Node) tend() {
 	}
 }
 
-// look is what the leader has seen of a member that is to get a vote.
+// look is what the leader has seen of a member that is not yet what it is to be.
 type look struct {
-	good       int // looks in a row
-	complained time.Time
+	good       int       // looks in a row
+	complained time.Time // at first, when it was first seen
+}
+
+// complain says whether it is time to log again that a member is not what it is to be.
+func (l *look) complain() bool {
+	if time.Since(l.complained) < patienceEvery {
+		return false
+	}
+	l.complained = time.Now()
+	return true
 }
 
 // tendAll is one round of looks.
 func (n *Node) tendAll(looks map[string]*look) {
 	all := n.servers()
 	for name := range looks {
-		if i := find(all, name); i < 0 || !all[i].joins() {
+		if i := find(all, name); i < 0 || all[i].Voter != all[i].Observer {
 			delete(looks, name)
 		}
 	}
 	var said map[string]Report // asked for once, and only if somebody is to be looked at
 	commit := n.raft.CommitIndex()
 	for _, s := range all {
-		switch {
-		case s.Voter && s.Observer:
-			n.settle(s, "could not take a vote away", func(ctx context.Context, e *edit, i int) error { return e.demote(ctx, i, s.raw) })
-		case s.joins():
-			if said == nil {
-				said = n.Reports(n.ctx)
-			}
-			l := looks[s.Name]
-			if l == nil {
-				l = &look{complained: time.Now()}
-				looks[s.Name] = l
-			}
-			r, answers := said[s.Name]
-			if n.steady(l, s, r, answers, commit) {
-				n.settle(s, "could not promote a member", func(ctx context.Context, e *edit, i int) error { return e.promote(ctx, i) })
-			}
+		if s.Voter != s.Observer {
+			continue
+		}
+		l := looks[s.Name]
+		if l == nil {
+			l = &look{complained: time.Now()}
+			looks[s.Name] = l
+		}
+		if s.Voter {
+			n.settle(l, s, func(ctx context.Context, e *edit, i int) error { return e.demote(ctx, i, s.raw) })
+			continue
+		}
+		if said == nil {
+			said = n.Reports(n.ctx)
+		}
+		r, answers := said[s.Name]
+		if n.steady(l, s, r, answers, commit) {
+			n.settle(l, s, func(ctx context.Context, e *edit, i int) error { return e.promote(ctx, i) })
 		}
 	}
 }
@@ -87,16 +97,16 @@ func (n *Node) steady(l *look, s server, r Report, answers bool, commit uint64) 
 		return l.good >= steadyLooks
 	}
 	l.good = 0
-	if time.Since(l.complained) >= patienceEvery {
-		l.complained = time.Now()
+	if l.complain() {
 		n.log.Warn("a member that joined does not catch up and has no vote yet", "member", s.Name, "answers", answers,
 			"applied", r.AppliedIndex, "committed", commit)
 	}
 	return false
 }
 
-// settle makes a change that nobody asked for just now, unless one that somebody did is under way; then the next look does.
-func (n *Node) settle(s server, failed string, do func(ctx context.Context, e *edit, i int) error) {
+// settle makes a change that nobody asked for just now, unless one that somebody did is under way. What does not work is tried again at
+// the next look.
+func (n *Node) settle(l *look, s server, do func(ctx context.Context, e *edit, i int) error) {
 	select {
 	case n.changing <- struct{}{}:
 		defer func() { <-n.changing }()
@@ -111,8 +121,8 @@ func (n *Node) settle(s server, failed string, do func(ctx context.Context, e *e
 			err = do(ctx, e, i)
 		}
 	}
-	if err != nil && !errors.Is(err, errNotReady) && n.ctx.Err() == nil {
-		n.log.Warn(failed, "member", s.Name, "error", err)
+	if err != nil && l.complain() {
+		n.log.Warn("a member is not what it is to be yet", "member", s.Name, "voter", s.Voter, "error", err)
 	}
 }
 
