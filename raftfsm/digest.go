@@ -210,26 +210,36 @@ func (n *Node) compareOnce(term uint64) error {
 // tally finds what a majority of the voters noted. Where they contradict one another and none has it, nobody can tell who is right:
 // that is said, and nobody stops.
 func (n *Node) tally(notes map[string]note) (majority note, ok bool) {
-	voters, count := n.voters(), make(map[note]int)
-	for _, s := range voters {
-		if theirs, ok := notes[s.Name]; ok {
-			count[theirs]++
-		}
+	var voters []string
+	for _, s := range n.voters() {
+		voters = append(voters, s.Name)
 	}
-	for theirs, votes := range count {
-		if votes > len(voters)/2 {
-			n.digests.disputed.Store(false)
-			return theirs, true
-		}
-	}
-	n.digests.disputed.Store(len(count) > 1)
-	if len(count) > 1 {
+	majority, ok, disputed := majorityOf(notes, voters)
+	n.digests.disputed.Store(disputed)
+	if disputed {
 		for name, theirs := range notes {
 			n.log.Error("the members' states differ and there is no majority: some of them are wrong, and a backup may be needed",
 				"peer", name, "index", theirs.index, "zxid", theirs.zxid, "digest", theirs.digest.String())
 		}
 	}
-	return note{}, false
+	return majority, ok
+}
+
+// majorityOf is the note that more than half of the voters have, those counted that say nothing. disputed says that there is none and that
+// voters contradict one another.
+func majorityOf(notes map[string]note, voters []string) (majority note, ok, disputed bool) {
+	count := make(map[note]int)
+	for _, name := range voters {
+		if theirs, ok := notes[name]; ok {
+			count[theirs]++
+		}
+	}
+	for theirs, votes := range count {
+		if votes > len(voters)/2 {
+			return theirs, true, false
+		}
+	}
+	return note{}, false, len(count) > 1
 }
 
 // proposeAbout has an entry of one command committed that is about the log, and gives its index once it was applied here.
