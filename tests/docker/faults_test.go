@@ -10,7 +10,7 @@ import (
 
 const (
 	// faultTime is how long what can be healed lasts, at least: some elections, and less than the session's timeout.
-	faultTime = 3 * time.Second
+	faultTime = 2 * time.Second
 	// faultWrites have to be acknowledged while it lasts, and again after.
 	faultWrites = 30
 	// maxGap is how long nothing may be written when the leader is gone, on a machine that is busy with much else.

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -15,21 +14,32 @@ import (
 )
 
 const (
-	// connections to each member. Each asks again as soon as it is answered.
-	connections = 16
+	// readConnections to each member send readBatch requests at once, and the next ones as soon as all are answered: so the load costs
+	// a part of what its answers cost the members, and there is room for all of them on two processors.
+	readConnections, readBatch = 8, 8
+	// writeConnections send one write after another.
+	writeConnections = 32
 	// dataBytes is the data of a znode.
 	dataBytes = 256
 	// answerTime bounds one answer: a member that has used up its share of the processor waits for the next.
 	answerTime = 30 * time.Second
 )
 
-// readRequest is that of connection i: a local read of a znode that all have.
-func readRequest(int) []byte {
-	return []byte("GET /v1/znodes/read HTTP/1.1\r\nHost: localhost\r\n\r\n")
+// work is what each connection to a member does.
+type work struct {
+	connections, batch int
+	request            func(connection int) []byte
 }
 
-// writeRequest sets a znode of the connection's own.
-func writeRequest(i int) []byte { return put("/write" + strconv.Itoa(i)) }
+// reading is local reads of a znode that all members have.
+func reading() work {
+	return work{readConnections, readBatch, func(int) []byte { return []byte("GET /v1/znodes/read HTTP/1.1\r\nHost: localhost\r\n\r\n") }}
+}
+
+// writing sets a znode of each connection's own.
+func writing() work {
+	return work{writeConnections, 1, func(i int) []byte { return put("/write" + strconv.Itoa(i)) }}
+}
 
 func put(path string) []byte {
 	return fmt.Appendf(nil, "PUT /v1/znodes%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", path, dataBytes, strings.Repeat("x", dataBytes))
@@ -42,11 +52,11 @@ func fill(at string) error {
 		return err
 	}
 	defer c.Close()
-	return c.ask(put("/read"))
+	return c.ask(put("/read"), 1)
 }
 
 // load asks all members at once and gives how much they answered a second, together.
-func load(members []string, request func(i int) []byte) (float64, error) {
+func load(members []string, w work) (float64, error) {
 	var wg sync.WaitGroup
 	var answered atomic.Int64
 	var mu sync.Mutex // guards failed
@@ -54,9 +64,9 @@ func load(members []string, request func(i int) []byte) (float64, error) {
 	counts := time.Now().Add(warmTime)
 	end := counts.Add(loadTime)
 	for _, at := range members {
-		for i := range connections {
+		for i := range w.connections {
 			wg.Go(func() {
-				n, err := hammer(at, request(i), counts, end)
+				n, err := hammer(at, bytes.Repeat(w.request(i), w.batch), w.batch, counts, end)
 				answered.Add(n)
 				mu.Lock()
 				defer mu.Unlock()
@@ -69,7 +79,7 @@ func load(members []string, request func(i int) []byte) (float64, error) {
 }
 
 // hammer asks over one connection until the end and gives how many answers came in the time that counts.
-func hammer(at string, request []byte, counts, end time.Time) (int64, error) {
+func hammer(at string, requests []byte, batch int, counts, end time.Time) (int64, error) {
 	c, err := dial(at)
 	if err != nil {
 		return 0, err
@@ -77,14 +87,14 @@ func hammer(at string, request []byte, counts, end time.Time) (int64, error) {
 	defer c.Close()
 	var n int64
 	for {
-		if err := c.ask(request); err != nil {
+		if err := c.ask(requests, batch); err != nil {
 			return n, err
 		}
 		switch now := time.Now(); {
 		case now.After(end):
 			return n, nil
 		case now.After(counts):
-			n++
+			n += int64(batch)
 		}
 	}
 }
@@ -103,14 +113,24 @@ func dial(at string) (conn, error) {
 	return conn{c, bufio.NewReader(c)}, nil
 }
 
-// ask sends a request and reads its answer, which has to be one of success with a Content-Length.
-func (c conn) ask(request []byte) error {
+// ask sends n requests and reads their answers.
+func (c conn) ask(requests []byte, n int) error {
 	if err := c.SetDeadline(time.Now().Add(answerTime)); err != nil {
 		return err
 	}
-	if _, err := c.Write(request); err != nil {
+	if _, err := c.Write(requests); err != nil {
 		return err
 	}
+	for range n {
+		if err := c.answer(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answer reads one answer, which has to be one of success with a Content-Length.
+func (c conn) answer() error {
 	status, err := c.r.ReadSlice('\n')
 	if err != nil {
 		return err
@@ -136,6 +156,6 @@ func (c conn) ask(request []byte) error {
 	if length < 0 {
 		return errors.New("an answer without a length")
 	}
-	_, err = io.CopyN(io.Discard, c.r, int64(length))
+	_, err = c.r.Discard(length)
 	return err
 }

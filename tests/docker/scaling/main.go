@@ -89,11 +89,11 @@ func measure(e *engine.Engine) ([]row, error) {
 		}
 		r := row{observers: observers}
 		for range rounds {
-			reads, err := load(members, readRequest)
+			reads, err := load(members, reading())
 			if err != nil {
 				return nil, fmt.Errorf("reading from %d members: %w", len(members), err)
 			}
-			writes, err := load(members[:1], writeRequest)
+			writes, err := load(members[:1], writing())
 			if err != nil {
 				return nil, fmt.Errorf("writing with %d observers: %w", observers, err)
 			}
