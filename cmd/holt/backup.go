@@ -12,10 +12,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sys/unix"
 
 	"holt/raftfsm/znode"
 )
@@ -174,8 +174,8 @@ func (b *backups) write(ctx context.Context, s *znode.State) (string, error) {
 
 // room says whether the disk has room for s and the reserve.
 func (b *backups) room(s *znode.State) error {
-	var st unix.Statfs_t
-	if err := unix.Statfs(b.dir, &st); err != nil {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(b.dir, &st); err != nil {
 		return fmt.Errorf("statfs %s: %w", b.dir, err)
 	}
 	free, needed := st.Bavail*uint64(st.Bsize), uint64(s.Tree.Bytes())+b.reserve
