@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -450,6 +451,39 @@ func TestSessionsEndWithARestore(t *testing.T) {
 		c.mustAs(h, 1, ephemeral("/again"))
 		if left := orphans(c.Settle()); left != nil {
 			t.Error(left)
+		}
+	})
+}
+
+// A member that is too old to read a restore stops it before anything is in the log; one that is down does not.
+func TestAMemberThatIsTooOldStopsARestore(t *testing.T) {
+	var version [3]atomic.Uint32
+	version[1].Store(1)
+	cfg := raftfsmtest.Config{Attach: func(i int) raftfsmtest.Attachment {
+		return raftfsmtest.Attachment{LogVersion: uint8(version[i].Load())} // 0 is the newest
+	}}
+	story(t, cfg, func(t *testing.T, c *raftfsmtest.Cluster) {
+		b := backup(t, 1)
+		fill(t, c, 0)
+		for i := range c.Len() {
+			last := c.Node(i).Stats().LastIndex
+			if _, err := restore(c, i, time.Minute, b); !errors.Is(err, command.ErrOldMember) || !strings.Contains(err.Error(), "m1") {
+				t.Errorf("through %s: %v", c.Name(i), err)
+			}
+			if got := c.Node(i).Stats().LastIndex; got != last {
+				t.Errorf("%d entries are in the log", got-last)
+			}
+		}
+		version[1].Store(0)
+		c.Restart(1)
+		c.WaitReady()
+		c.Crash(2)
+		if _, err := restore(c, c.WaitLeader(2), time.Minute, b); err != nil {
+			t.Error(err)
+		}
+		c.Start(2)
+		if !restored(t, c.Settle(), b) {
+			t.Error("the old tree is there")
 		}
 	})
 }
