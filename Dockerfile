@@ -3,7 +3,8 @@
 #   docker build -t holt .
 #   docker run -p 127.0.0.1:7070:7070 -v holt:/data holt
 #
-# That is a cluster of one. Members of a larger one also need HOLT_RAFT_ADDR, HOLT_CLUSTER and a secret: see docker-compose.yml.
+# That is a cluster of one. Members of a larger one also need HOLT_RAFT_ADDR, HOLT_CLUSTER or HOLT_JOIN, and a secret: see
+# docker-compose.yml. HOLT_URL is what clients call a member by, which nothing in here can know.
 # The same sources give the same bytes, whenever and wherever they are built; builders that know SOURCE_DATE_EPOCH make the
 # image's own dates so, too.
 ARG GO_VERSION=1.26.8
@@ -39,7 +40,7 @@ COPY --from=build /image/ /
 # A new volume gets its owner from here.
 COPY --from=build --chown=65532:65532 /volume/ /
 # Clients come from outside of the container. Other members do not, until it is told of any.
-ENV HOLT_DATA_DIR=/data HOLT_HTTP_ADDR=0.0.0.0:7070 HOLT_URL=http://localhost:7070
+ENV HOLT_DATA_DIR=/data HOLT_HTTP_ADDR=0.0.0.0:7070
 USER 65532:65532
 VOLUME /data
 EXPOSE 7070 7071
