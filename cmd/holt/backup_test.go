@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,9 +24,11 @@ import (
 type backedUp struct {
 	*backups
 	t       *testing.T
+	numbers *prometheus.Registry
+
+	mu      sync.Mutex // guards what follows
 	machine *znode.Machine
 	failure error // what asking for the state gives
-	numbers *prometheus.Registry
 }
 
 // number is one of the metrics.
@@ -50,7 +53,11 @@ func newBackedUp(t *testing.T, every time.Duration, keep int) *backedUp {
 	b := &backedUp{t: t, machine: znode.NewMachine(), numbers: prometheus.NewRegistry()}
 	cfg := ServeConfig{BackupDir: filepath.Join(t.TempDir(), "backups"), BackupEvery: every, BackupKeep: keep}
 	var err error
-	b.backups, err = newBackups(cfg, slog.New(slog.DiscardHandler), func() (*znode.State, error) { return b.machine.State(), b.failure }, b.numbers)
+	b.backups, err = newBackups(cfg, slog.New(slog.DiscardHandler), func() (*znode.State, error) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.machine.State(), b.failure
+	}, b.numbers)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,9 +67,18 @@ func newBackedUp(t *testing.T, every time.Duration, keep int) *backedUp {
 // write has the tree change.
 func (b *backedUp) write(path string) {
 	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if r := b.machine.Apply(&znode.Txn{Ops: []znode.Op{znode.PutOp(znode.MustPath(path), "x")}}); r.Code != znode.OK {
 		b.t.Fatal(r.Code)
 	}
+}
+
+// fail makes asking for the state fail from now on, or no more.
+func (b *backedUp) fail(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.failure = err
 }
 
 // holds checks of which zxids there are backups, and that each is whole.
@@ -117,19 +133,11 @@ func TestBackupsAreWrittenWhileSomethingChanges(t *testing.T) {
 		if got, now := b.number("holt_backup_last_success_timestamp_seconds"), float64(time.Now().Unix()); got < now-3602 || got > now {
 			t.Errorf("the last success was at %v, it is %v", got, now)
 		}
-		// What cannot be written is counted, and harms nothing that is there.
 		b.write("/c")
-		b.reserve = math.MaxUint64 / 2
+		b.fail(errors.New("behind"))
 		time.Sleep(time.Hour)
 		b.holds(3, 4, 5)
-		b.reserve = 0
-		b.failure = errors.New("behind")
-		time.Sleep(time.Hour)
-		b.holds(3, 4, 5)
-		if got := b.number("holt_backup_failures_total"); got != 1 {
-			t.Errorf("%v failures", got)
-		}
-		b.failure = nil
+		b.fail(nil)
 		time.Sleep(time.Hour)
 		b.holds(4, 5, 6)
 		cancel()
@@ -144,6 +152,23 @@ func TestBackupsAreWrittenWhileSomethingChanges(t *testing.T) {
 			t.Errorf("%d files, %v", len(entries), err)
 		}
 	})
+}
+
+// What cannot be written is counted, and harms nothing that is there.
+func TestABackupForWhichThereIsNoRoom(t *testing.T) {
+	b := newBackedUp(t, time.Hour, 3)
+	b.write("/a")
+	b.once(t.Context())
+	b.write("/b")
+	b.reserve = math.MaxUint64 / 2
+	b.once(t.Context())
+	b.holds(1)
+	if got := b.number("holt_backup_failures_total"); got != 1 {
+		t.Errorf("%v failures", got)
+	}
+	b.reserve = 0
+	b.once(t.Context())
+	b.holds(1, 2)
 }
 
 // A member that is restarted more often than it is to be backed up is backed up all the same, and not at every start.
