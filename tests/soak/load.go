@@ -84,6 +84,9 @@ func newLoad(s *stage, c *harness.Cluster, warm time.Time) *load {
 		}
 		l.scribes = append(l.scribes, w)
 	}
+	for _, c := range l.clients { // a local read of a member that lags would not find what is there
+		c.Seen(l.clients[0].Zxid())
+	}
 	return l
 }
 
