@@ -22,8 +22,9 @@ import (
 )
 
 const (
-	// minTime is the shortest run: in less a member that was restarted has no time to show a slope.
-	minTime = 2 * time.Minute
+	// minTime is the shortest run: after a restart the resident memory rises for about two minutes, and in less than this a run would
+	// judge little else.
+	minTime = 5 * time.Minute
 	// warmUp is the part of the time that is not judged, one in so many.
 	warmUp = 5
 	// members are so many.
