@@ -174,11 +174,12 @@ func (o *outbox) step() bool {
 		o.fence(f)
 	default:
 	}
-	if d := o.rest(); d > 0 && o.held == nil {
+	r := n.role()
+	// What is held for a leader that is elsewhere by now is refused at once; what this one would propose has just been refused to it.
+	if d := o.rest(); d > 0 && (o.held == nil || r.leads) {
 		o.alarm.Reset(d)
 		return false
 	}
-	r := n.role()
 	if r.leads {
 		return o.propose(r.term)
 	}
