@@ -67,8 +67,8 @@ func (a *API) putSnapshot(x *exchange) error {
 
 // notEmpty refuses to restore over what there is.
 func notEmpty(s *znode.State) error {
-	return refuse(wire.NotEmpty, "there are "+strconv.Itoa(s.Tree.Len()-1)+
-		" znodes; with ?replace=true the backup takes their place, and all sessions end").of(znode.Root, s.Zxid)
+	return refuse(wire.NotEmpty, "the tree is not empty (znodes besides the root: "+strconv.Itoa(s.Tree.Len()-1)+
+		"); with ?replace=true the backup takes their place, and all sessions end").of(znode.Root, s.Zxid)
 }
 
 // backup reads the body and checks all of it.
