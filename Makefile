@@ -35,11 +35,11 @@ page:
 	node --test --test-reporter=spec $(wildcard web/tests/*.test.js)
 
 unit:
-	go test -race -timeout=15m $(PACKAGES)
+	go test -race -timeout=25m $(PACKAGES)
 
 # The built program as processes, one story after another: they share the machine.
 blackbox:
-	go test -count=1 -p=1 -timeout=20m ./tests/...
+	go test -count=1 -p=1 -timeout=25m ./tests/...
 
 # The container stories alone, which blackbox has, too: the Dockerfile and the compose file on an engine of their own. As root.
 docker:
