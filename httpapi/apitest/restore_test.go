@@ -31,7 +31,7 @@ func TestABackupTakesThePlaceOfTheTree(t *testing.T) {
 	s.do("PUT /v1/znodes/b").is(201)
 
 	p := s.put("", backup).fails(409, wire.NotEmpty)
-	if !strings.Contains(p.Detail, "3 znodes") || !strings.Contains(p.Detail, "?replace=true") || p.Zxid != 4 {
+	if !strings.Contains(p.Detail, "besides the root: 3") || !strings.Contains(p.Detail, "?replace=true") || p.Zxid != 4 {
 		t.Errorf("%+v", p)
 	}
 	s.put("?replace=false", backup).fails(409, wire.NotEmpty)
