@@ -256,17 +256,22 @@ func (n *Node) proposeAll(ctx context.Context, txns []znode.Txn) ([]*znode.Resul
 	if err != nil {
 		return nil, err
 	}
-	n.outbox.add(c)
-	var o outcome
-	select {
-	case o = <-c.done:
-	case <-ctx.Done():
-		o = n.calls.giveUp(c, command.ErrNoLeader)
-	case <-n.stop:
-		o = n.calls.giveUp(c, command.ErrShuttingDown)
-	}
+	o := n.outcomeOf(ctx, c)
 	n.logProposal(c, &o)
 	return o.results, o.err
+}
+
+// outcomeOf proposes a call and waits for what becomes of it.
+func (n *Node) outcomeOf(ctx context.Context, c *call) outcome {
+	n.outbox.add(c)
+	select {
+	case o := <-c.done:
+		return o
+	case <-ctx.Done():
+		return n.calls.giveUp(c, command.ErrNoLeader)
+	case <-n.stop:
+		return n.calls.giveUp(c, command.ErrShuttingDown)
+	}
 }
 
 // State is this member's own, without waiting for anyone.

@@ -72,15 +72,7 @@ func (n *Node) proposeCommand(ctx context.Context, cmd *command.Command) ([]*zno
 	if err != nil {
 		return nil, err
 	}
-	n.outbox.add(c)
-	var o outcome
-	select {
-	case o = <-c.done:
-	case <-ctx.Done():
-		o = n.calls.giveUp(c, command.ErrNoLeader)
-	case <-n.stop:
-		o = n.calls.giveUp(c, command.ErrShuttingDown)
-	}
+	o := n.outcomeOf(ctx, c)
 	return o.results, o.err
 }
 
