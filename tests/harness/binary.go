@@ -21,7 +21,7 @@ type Binary struct {
 
 // Build builds the program into a folder of its own below the system's temporary one. Close removes it.
 func Build() (*Binary, error) {
-	root, err := findRoot()
+	root, err := FindRoot()
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +61,8 @@ func (b *Binary) start(cmd *exec.Cmd) error {
 	return <-result
 }
 
-// findRoot is the nearest folder upwards with a go.mod.
-func findRoot() (string, error) {
+// FindRoot is the nearest folder upwards from the working folder that has a go.mod.
+func FindRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err

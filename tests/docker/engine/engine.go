@@ -3,13 +3,14 @@ package engine
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"holt/tests/harness"
 )
 
 const (
@@ -55,7 +56,7 @@ func inside(dir string, run func(*Engine) int) int {
 }
 
 func start(dir string) (*Engine, error) {
-	root, err := findRoot()
+	root, err := harness.FindRoot()
 	if err != nil {
 		return nil, err
 	}
@@ -147,22 +148,4 @@ func (e *Engine) run(env []string, name string, args ...string) (string, error) 
 		return "", fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(args, " "), err, out.String(), said.String())
 	}
 	return strings.TrimRight(out.String(), "\n"), nil
-}
-
-// findRoot is the nearest folder upwards with a go.mod.
-func findRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			return "", errors.New("no go.mod above the working folder")
-		}
-		dir = up
-	}
 }
