@@ -163,9 +163,9 @@ func TestTheMemberThatIsLeftIsRecovered(t *testing.T) {
 
 // Killed at any moment, a recovery leaves a folder that serves as before, or is refused and can be recovered.
 func TestARecoveryIsKilled(t *testing.T) {
-	c := bin.NewCluster(t, 3, harness.Env{"HOLT_SNAPSHOT_BYTES": "65536"}).Start()
-	for i := range 200 {
-		if _, err := c.Client(0).Put(t.Context(), fmt.Sprintf("/n%03d", i), make([]byte, 2000), client.Any()); err != nil {
+	c := bin.NewCluster(t, 3, harness.Env{"HOLT_SNAPSHOT_BYTES": "1048576"}).Start()
+	for i := range 200 { // 8 MB, which take a while to write
+		if _, err := c.Client(0).Put(t.Context(), fmt.Sprintf("/n%03d", i), make([]byte, 40_000), client.Any()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -174,15 +174,19 @@ func TestARecoveryIsKilled(t *testing.T) {
 	for _, m := range c.Members {
 		m.Kill()
 	}
+	const before, rounds, most = 4, 16, 100
 	refused := 0
-	for i := range 16 {
+	for i := 0; i < rounds || refused == 0 && i < most; i++ {
 		dir := t.TempDir() + "/data"
 		if err := os.CopyFS(dir, os.DirFS(model.Dir)); err != nil {
 			t.Fatal(err)
 		}
-		// A few before anything is noted, the others a little after.
+		// A few before anything is noted, the others ever later after it: how long a recovery takes depends on the disk.
 		delay := time.Duration(i) * time.Millisecond
-		killRecovery(t, dir, i >= 4, delay)
+		if i >= before {
+			delay = time.Duration((i-before)%rounds) * 3 * time.Millisecond
+		}
+		killRecovery(t, dir, i >= before, delay)
 		switch code, out := holt(t, "check", dir); {
 		case code == exitStorage && strings.Contains(out, "run holt recover again"):
 			refused++
