@@ -1,48 +1,76 @@
 package raftfsm
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync/atomic"
 
 	"github.com/hashicorp/raft"
 )
 
-// franchise is whether this member may vote at all. One that joined may not before it has caught up once since its folder was made.
+// franchise is whether this member may vote at all. One whose folder is new may not before it has caught up once. One that begins a cluster
+// with others may once it is known that there is no such cluster yet, too (birth.go).
 //
-// Its name may be that of a member whose disk is lost, and a removed member that does not know of it yet, or one that was away, may
-// still count on that one's vote. The old one would have refused a candidate who has less in its log than it had itself. The new one
-// cannot until it has all of that again; meanwhile its log begins with configurations in which its name had a vote, and raft would grant
-// anything at all while it knows of no configuration. Two leaders at a time would come of it, with a following each.
-type franchise struct{ granted atomic.Bool }
-
-// errNoVote says that this member does not vote yet.
-var errNoVote = errors.New("this member joined and has not caught up yet: it does not vote")
-
-// keyCaughtUp is there once a member that joined has caught up.
-var keyCaughtUp = []byte("HoltCaughtUp")
-
-// load finds out whether the member may vote.
-func (f *franchise) load(cfg *Config) error {
-	if !cfg.Joined {
-		f.granted.Store(true)
-		return nil
-	}
-	b, err := cfg.Storage.Stable.Get(keyCaughtUp)
-	if err != nil && err.Error() != "not found" { // raft's own test for it
-		return fmt.Errorf("reading whether this member has ever caught up: %w", err)
-	}
-	f.granted.Store(len(b) > 0)
-	return nil
+// Its name may be that of a member whose disk is lost, and one that was away, or was removed and does not know of it, may still count on
+// that one's vote. The old one would have refused a candidate who has less in its log than it had itself. The new one cannot until it has
+// all of that again; meanwhile its log begins with configurations in which its name had a vote, and raft would grant anything at all while
+// it knows of no configuration. What the old one acknowledged could be lost, or two lead at a time with a following each.
+//
+// The old one may also have entered terms that the new one knows nothing of, and would have refused the entries of an older term's leader.
+// So one that begins a cluster takes part in nothing until it has heard from others which terms there have been.
+type franchise struct {
+	granted atomic.Bool
+	heard   atomic.Bool   // that which is in floor, or it is of no account
+	floor   atomic.Uint64 // no entry of a leader of a term before this is taken while the vote is not granted
 }
 
-// grant is called when the member has caught up.
+var (
+	// errNoVote says that this member does not vote yet.
+	errNoVote = errors.New("this member's folder is new and it has not caught up yet: it does not vote")
+	// errNotHeard says that this member does not take part yet.
+	errNotHeard = errors.New("this member's folder is new and it has not heard from the others yet: it takes part in nothing")
+)
+
+var (
+	// keyNewborn is there since a folder was made to begin a cluster with others in it. Folders of versions before had no such key.
+	keyNewborn = []byte("HoltNewborn")
+	// keyCaughtUp is there once a member may vote that could not when its folder was made.
+	keyCaughtUp = []byte("HoltCaughtUp")
+)
+
+// load finds out whether the member may vote, of a folder that has its first configuration.
+func (f *franchise) load(cfg *Config) error {
+	without := cfg.Joined
+	if !without {
+		var err error
+		if without, err = has(cfg.Storage.Stable, keyNewborn); err != nil {
+			return err
+		}
+	}
+	caughtUp, err := has(cfg.Storage.Stable, keyCaughtUp)
+	f.granted.Store(!without || caughtUp)
+	f.heard.Store(cfg.Joined || f.granted.Load())
+	return err
+}
+
+// has says whether something is stored under a key.
+func has(s raft.StableStore, key []byte) (bool, error) {
+	b, err := s.Get(key)
+	if err != nil && err.Error() != "not found" { // raft's own test for it
+		return false, fmt.Errorf("reading whether this member may vote: %w", err)
+	}
+	return len(b) > 0, nil
+}
+
+// grant is called when the member has caught up, or there was nothing to catch up with.
 func (f *franchise) grant(cfg *Config) error {
 	if f.granted.Load() {
 		return nil
 	}
 	if err := cfg.Storage.Stable.Set(keyCaughtUp, []byte{1}); err != nil {
-		return fmt.Errorf("noting that this member has caught up: %w", err)
+		return fmt.Errorf("noting that this member may vote: %w", err)
 	}
 	f.granted.Store(true)
 	return nil
@@ -62,8 +90,7 @@ func (b ballot) SetUint64(key []byte, val uint64) error {
 	return b.StableStore.SetUint64(key, val)
 }
 
-// canvass takes what members ask of this one, and answers itself those who want a vote it has not. Raft would take the term from them,
-// which its leader would have to follow.
+// canvass takes what members ask of this one, and answers itself what raft would answer wrongly while this member has no vote.
 func (n *Node) canvass(from <-chan raft.RPC) <-chan raft.RPC {
 	if n.franchise.granted.Load() {
 		return from
@@ -73,7 +100,7 @@ func (n *Node) canvass(from <-chan raft.RPC) <-chan raft.RPC {
 		for {
 			select {
 			case rpc := <-from:
-				if !n.franchise.granted.Load() && n.declines(rpc) {
+				if !n.franchise.granted.Load() && (n.declines(rpc) || n.refuses(rpc)) {
 					continue
 				}
 				select {
@@ -89,17 +116,77 @@ func (n *Node) canvass(from <-chan raft.RPC) <-chan raft.RPC {
 	return to
 }
 
-// declines answers who wants a vote, and says whether that is what it was.
+// declines answers who wants a vote, and says whether that is what it was. Raft would take the term from them, which its leader would have
+// to follow.
 func (n *Node) declines(rpc raft.RPC) bool {
-	self := raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(n.cfg.Name), Addr: []byte(n.cfg.RaftAdvertise)}
 	switch rpc.Command.(type) {
 	case *raft.RequestVoteRequest:
-		rpc.Respond(&raft.RequestVoteResponse{RPCHeader: self}, nil)
+		rpc.Respond(&raft.RequestVoteResponse{RPCHeader: n.rpcHeader()}, nil)
 	case *raft.RequestPreVoteRequest:
-		rpc.Respond(&raft.RequestPreVoteResponse{RPCHeader: self}, nil)
+		rpc.Respond(&raft.RequestPreVoteResponse{RPCHeader: n.rpcHeader()}, nil)
 	default:
 		return false
 	}
 	n.log.Debug("a vote is wanted of this member, which has none yet")
 	return true
+}
+
+// refuses answers who must not be followed, or may not be followed yet, and says whether it did.
+func (n *Node) refuses(rpc raft.RPC) bool {
+	if !n.franchise.heard.Load() {
+		drain(rpc)
+		rpc.Respond(nil, errNotHeard)
+		return true
+	}
+	floor := n.franchise.floor.Load()
+	switch req := rpc.Command.(type) {
+	case *raft.AppendEntriesRequest:
+		if req.Term >= floor {
+			return false
+		}
+		rpc.Respond(&raft.AppendEntriesResponse{RPCHeader: n.rpcHeader(), Term: floor}, nil)
+	case *raft.InstallSnapshotRequest:
+		if req.Term >= floor {
+			return false
+		}
+		drain(rpc)
+		rpc.Respond(&raft.InstallSnapshotResponse{RPCHeader: n.rpcHeader(), Term: floor}, nil)
+	default:
+		return false
+	}
+	n.log.Info("refused to follow a leader of a term that is over", "newer", floor)
+	return true
+}
+
+// drain reads the snapshot that comes with a request, which would be in the way of the connection's next one.
+func drain(rpc raft.RPC) {
+	if rpc.Reader != nil {
+		_, _ = io.Copy(io.Discard, rpc.Reader)
+	}
+}
+
+func (n *Node) rpcHeader() raft.RPCHeader {
+	return raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(n.cfg.Name), Addr: []byte(n.cfg.RaftAdvertise)}
+}
+
+// earnVote takes the vote once this member holds all that its leader holds now, committed or not: until then that one may count, as this
+// member's, entries that it had before its folder was lost.
+func (n *Node) earnVote(ctx context.Context) error {
+	if n.franchise.granted.Load() {
+		return nil
+	}
+	r := n.role()
+	if r.leads || r.leader == "" {
+		return errNotReady
+	}
+	term, last, err := n.askTerm(ctx, r.target())
+	switch {
+	case err != nil:
+		return err
+	case n.progress.atIndex(ctx, last) == nil:
+		return ctx.Err()
+	case n.raft.CurrentTerm() != term:
+		return errNotReady
+	}
+	return n.franchise.grant(&n.cfg)
 }

@@ -43,8 +43,8 @@ func ValidateMembers(ms []Member) error {
 	return nil
 }
 
-// ClusterID is the id of the cluster that begins with these members: every one of them, started by itself, comes to the
-// same.
+// ClusterID is the id of the cluster that begins with these members, of which there are several: every one of them, started by itself,
+// comes to the same.
 func ClusterID(ms []Member) string {
 	var lines []string
 	for _, m := range ms {

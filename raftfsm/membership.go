@@ -76,7 +76,7 @@ type edit struct {
 // edit reads the configuration and where it stands in the log. Raft tells the index of a configuration only to who writes one, so this
 // writes the present one again: it takes out a member that cannot be. Once that is committed in this term, nobody else has changed it.
 func (n *Node) edit(ctx context.Context) (*edit, error) {
-	index, err := n.written(ctx, n.raft.RemoveServer("", 0, enqueueTimeout))
+	index, err := n.written(ctx, func() raft.IndexFuture { return n.raft.RemoveServer("", 0, enqueueTimeout) })
 	if errors.Is(err, command.ErrUnknown) {
 		err = errNotReady // it changes nothing
 	}
@@ -86,10 +86,19 @@ func (n *Node) edit(ctx context.Context) (*edit, error) {
 	return &edit{n, n.servers(), index}, nil
 }
 
-// written waits for a configuration to be committed.
-func (n *Node) written(ctx context.Context, f raft.IndexFuture) (index uint64, err error) {
+// written has a configuration written and waits until it is committed. It is an entry in flight like any other, which a node that is
+// closed waits for: a raft that is shut down does not answer for what was committed and not yet applied.
+func (n *Node) written(ctx context.Context, do func() raft.IndexFuture) (index uint64, err error) {
+	select {
+	case n.outbox.slots <- struct{}{}:
+	case <-ctx.Done():
+		return 0, errNotReady
+	case <-n.stop:
+		return 0, command.ErrShuttingDown
+	}
+	f := do()
 	done := make(chan error, 1)
-	go func() { done <- f.Error() }() // ends when raft does, at the latest
+	n.outbox.follow(f, func(err error) { done <- err })
 	select {
 	case err = <-done:
 	case <-ctx.Done():
@@ -109,7 +118,7 @@ func (n *Node) written(ctx context.Context, f raft.IndexFuture) (index uint64, e
 
 // step carries out one change and notes where the configuration stands then.
 func (e *edit) step(ctx context.Context, what, name string, do func() raft.IndexFuture) error {
-	index, err := e.written(ctx, e.reconfigure(do))
+	index, err := e.written(ctx, func() raft.IndexFuture { return e.reconfigure(do) })
 	if err != nil {
 		return err
 	}

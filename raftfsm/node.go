@@ -96,6 +96,9 @@ func Open(cfg Config) (*Node, error) {
 
 func (n *Node) open() (err error) {
 	cfg := n.cfg
+	if err := n.bootstrap(); err != nil {
+		return err
+	}
 	if err := n.franchise.load(&n.cfg); err != nil {
 		return err
 	}
@@ -110,9 +113,6 @@ func (n *Node) open() (err error) {
 	// The pools are there before raft: it may lead before NewRaft returns.
 	n.writes = peer.NewPool(n.mux, peer.PoolConfig{OnPush: n.onRefused, OnDown: n.onLost})
 	n.asks = peer.NewPool(n.mux, peer.PoolConfig{})
-	if err := n.bootstrap(); err != nil {
-		return errors.Join(err, n.trans.Close())
-	}
 	f := newFSM(n.log, n.progress, n.calls, n.outbox, n.size)
 	f.watchers, f.sessions = cfg.Watchers, cfg.Sessions
 	f.digests, f.version, f.fatal = &n.digests, cfg.LogVersion, cfg.Fatal
@@ -136,7 +136,7 @@ func (n *Node) open() (err error) {
 	if err != nil {
 		return errors.Join(err, n.raft.Shutdown().Error(), n.trans.Close())
 	}
-	for _, run := range []func(){n.outbox.run, n.observe, n.nudges, n.watchDisk, n.catchUp, n.compareDigests, n.tend, n.whereabouts} {
+	for _, run := range []func(){n.outbox.run, n.observe, n.nudges, n.watchDisk, n.catchUp, n.compareDigests, n.tend, n.whereabouts, n.birth} {
 		n.wg.Go(run)
 	}
 	close(n.opened)
@@ -160,7 +160,12 @@ func (n *Node) bootstrap() error {
 	case err != nil:
 		return err
 	case !has:
-		err = raft.BootstrapCluster(n.raftConfig(), s.Logs, s.Stable, s.Snaps, n.trans, conf)
+		if len(conf.Servers) > 1 { // first, so that no crash leaves the one without the other
+			err = s.Stable.Set(keyNewborn, []byte{1})
+		}
+		if err == nil {
+			err = raft.BootstrapCluster(n.raftConfig(), s.Logs, s.Stable, s.Snaps, nil, conf) // which has no use for a transport
+		}
 	default:
 		var half bool
 		if half, err = s.halfBootstrapped(); half {
@@ -209,7 +214,7 @@ func (n *Node) catchUp() {
 	for {
 		_, err := n.Linearizable(n.ctx)
 		if err == nil {
-			err = n.franchise.grant(&n.cfg)
+			err = n.earnVote(n.ctx)
 		}
 		if err == nil {
 			n.ready.Store(true)

@@ -130,7 +130,7 @@ func (n *Node) settle(l *look, s server, do func(ctx context.Context, e *edit, i
 func (e *edit) promote(ctx context.Context, i int) error {
 	s := e.all[i]
 	commit := e.raft.CommitIndex()
-	if last, answers := e.reach(ctx, e.all[i:i+1])[s.Name]; !answers || last+caughtUp < commit {
+	if a, answers := e.reach(ctx, e.all[i:i+1])[s.Name]; !answers || a.last+caughtUp < commit {
 		return command.Refuse(command.ChangeUnsafe, "%q has fallen behind", s.Name)
 	}
 	if err := e.safe(ctx, append(votersOf(slices.Clone(e.all)), s)); err != nil {

@@ -58,7 +58,7 @@ func (o *outbox) propose(term uint64) bool {
 
 // follow calls ended once raft knows what became of an entry, and gives its slot back. It is no goroutine the node waits
 // for: a raft that is shut down does not answer for what was committed and not yet applied.
-func (o *outbox) follow(f raft.ApplyFuture, ended func(error)) {
+func (o *outbox) follow(f raft.Future, ended func(error)) {
 	go func() {
 		ended(f.Error())
 		<-o.slots

@@ -19,33 +19,29 @@ const (
 	caughtUp = 64
 )
 
-// reach asks servers whether they are there, and gives the last index of the log of each that answered. This member always does.
-func (n *Node) reach(ctx context.Context, all []server) map[string]uint64 {
+// standing is what a member says of itself.
+type standing struct{ term, last uint64 } // last is the last index of its log
+
+// reach asks servers whether they are there, and gives what those say that answered. This member always does.
+func (n *Node) reach(ctx context.Context, all []server) map[string]standing {
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
 	var mu sync.Mutex // guards there
-	there := make(map[string]uint64)
+	there := make(map[string]standing)
+	say := func(name string, a standing) {
+		mu.Lock()
+		defer mu.Unlock()
+		there[name] = a
+	}
 	var asked sync.WaitGroup
 	for _, s := range all {
 		if s.Name == n.cfg.Name {
-			mu.Lock()
-			there[s.Name] = n.raft.LastIndex()
-			mu.Unlock()
+			say(s.Name, standing{n.raft.CurrentTerm(), n.raft.LastIndex()})
 			continue
 		}
 		asked.Go(func() {
-			conn, err := n.asks.Get(ctx, s.target())
-			if err != nil {
-				return
-			}
-			b, err := conn.Call(ctx, kindTerm, nil)
-			if err != nil {
-				return
-			}
-			if nums, _, ok := uvarints(b, 2); ok {
-				mu.Lock()
-				defer mu.Unlock()
-				there[s.Name] = nums[1]
+			if term, last, err := n.askTerm(ctx, s.target()); err == nil {
+				say(s.Name, standing{term, last})
 			}
 		})
 	}
@@ -76,8 +72,8 @@ func (n *Node) successor(ctx context.Context, voters []server) (best server, ok 
 	there := n.reach(ctx, voters)
 	var longest uint64
 	for _, s := range voters {
-		if last, answers := there[s.Name]; answers && s.Name != n.cfg.Name && (!ok || last > longest) {
-			best, longest, ok = s, last, true
+		if a, answers := there[s.Name]; answers && s.Name != n.cfg.Name && (!ok || a.last > longest) {
+			best, longest, ok = s, a.last, true
 		}
 	}
 	return best, ok
@@ -108,12 +104,12 @@ func (n *Node) transfer(ctx context.Context, to string) error {
 	default:
 		next = all[i]
 		commit := n.raft.CommitIndex()
-		last, answers := n.reach(ctx, all[i:i+1])[to]
+		a, answers := n.reach(ctx, all[i:i+1])[to]
 		if !answers {
 			return command.Refuse(command.ChangeUnsafe, "%q does not answer", to)
 		}
-		if last+caughtUp < commit {
-			return command.Refuse(command.ChangeUnsafe, "%q is %d entries behind", to, commit-last)
+		if a.last+caughtUp < commit {
+			return command.Refuse(command.ChangeUnsafe, "%q is %d entries behind", to, commit-a.last)
 		}
 	}
 	return n.handTo(ctx, next)

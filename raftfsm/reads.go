@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -202,6 +203,23 @@ func (n *Node) sameTerm(ctx context.Context, to peer.Target, term uint64) bool {
 	}
 	theirs, k := binary.Uvarint(b)
 	return k > 0 && theirs == term
+}
+
+// askTerm asks a member for its term and the last index of its log.
+func (n *Node) askTerm(ctx context.Context, to peer.Target) (term, last uint64, err error) {
+	conn, err := n.asks.Get(ctx, to)
+	if err != nil {
+		return 0, 0, err
+	}
+	b, err := conn.Call(ctx, kindTerm, nil)
+	if err != nil {
+		return 0, 0, err
+	}
+	nums, _, ok := uvarints(b, 2)
+	if !ok {
+		return 0, 0, fmt.Errorf("%s answered what is not a term", to.Name)
+	}
+	return nums[0], nums[1], nil
 }
 
 // onTerm answers with this member's term, read after it was asked, and the last index of its log.

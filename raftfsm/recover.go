@@ -210,6 +210,7 @@ func (r *Recovery) steps() []step {
 		{"writing the state", r.writeState},
 		{"dropping the log", r.dropLog},
 		{"dropping older snapshots", r.dropSnapshots},
+		{"granting it its vote", func() error { return r.store.Set(keyCaughtUp, []byte{1}) }},
 		{"writing the list of members", r.writeList},
 		{"ending the recovery", r.store.EndRecovery},
 	}

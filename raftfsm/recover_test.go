@@ -32,6 +32,7 @@ type past struct {
 	second   uint64 // of a later one
 	dropped  uint64 // up to where the log was dropped
 	stale    int    // entries of an earlier term at the log's end
+	voteless bool   // the folder was new a while before
 }
 
 // puts is entry i, which makes a znode of its number.
@@ -62,6 +63,9 @@ func left(t *testing.T, p past) (string, *znode.State) {
 		}
 	}
 	do(folder.Stable.SetUint64([]byte(keyCurrentTerm), oldTerm))
+	if p.voteless {
+		do(folder.Stable.Set(keyNewborn, []byte{1}))
+	}
 	logs := []*raft.Log{{Index: 1, Term: 1, Type: raft.LogConfiguration, Data: raft.EncodeConfiguration(conf)}}
 	views := make(map[uint64]*view)
 	for i := uint64(2); i < uint64(p.entries+2); i++ {
@@ -114,6 +118,7 @@ func TestTheMemberThatIsLeftBecomesTheCluster(t *testing.T) {
 		"a snapshot alone":                        {entries: 300, snapshot: 301, dropped: 301},
 		"entries behind it that others wrote off": {entries: 300, snapshot: 301, dropped: 301, stale: 7},
 		"two snapshots":                           {entries: 300, snapshot: 100, second: 200, dropped: 150},
+		"it had no vote yet":                      {entries: 300, voteless: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, want := left(t, p)

@@ -47,6 +47,7 @@ type Stats struct {
 	Leader       bool
 	HasLeader    bool
 	Ready        bool
+	NoVote       bool // its folder is new and it has not caught up
 	Znodes       int
 	DataBytes    int64
 	Calls        int // proposed and not answered
@@ -74,8 +75,8 @@ func (n *Node) Stats() Stats {
 	v, r := n.progress.now.Load(), n.role()
 	s := Stats{
 		Zxid: v.state.Zxid, Term: r.term, AppliedIndex: v.index, CommitIndex: n.raft.CommitIndex(), LastIndex: n.raft.LastIndex(),
-		Leader: r.leads, HasLeader: r.leader != "", Ready: n.Ready(), Znodes: v.state.Tree.Len(), DataBytes: v.state.Tree.Bytes(),
-		Calls: n.calls.len(), DiskFree: n.disk.free.Load(), DiskFull: n.disk.full.Load(),
+		Leader: r.leads, HasLeader: r.leader != "", Ready: n.Ready(), NoVote: !n.franchise.granted.Load(),
+		Znodes: v.state.Tree.Len(), DataBytes: v.state.Tree.Bytes(), Calls: n.calls.len(), DiskFree: n.disk.free.Load(), DiskFull: n.disk.full.Load(),
 		Sessions: v.state.Sessions.Len(), Ephemerals: v.state.Sessions.NumEphemerals(), Watches: v.state.Sessions.NumWatches(),
 		History: v.state.History.Len(), PeersUp: n.asks.Counts().Up, LastContact: n.lastContact(r.leads), Counts: n.counted(),
 	}

@@ -107,7 +107,11 @@ func firstStart(cfg FolderConfig, want *guard.Identity) error {
 		if err := ValidateMembers(cfg.Members); err != nil {
 			return err
 		}
-		want.Cluster = ClusterID(cfg.Members)
+		if want.Cluster = ClusterID(cfg.Members); len(cfg.Members) == 1 {
+			// Nobody else needs to come to the same. And should this be the first of a cluster that grew since, and its folder be
+			// lost, the others must not take it for theirs: what it acknowledges from now on would end when they do.
+			want.Cluster = newClusterID()
+		}
 		if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
 			return err // nil, too: of a start that came to nothing
 		}

@@ -104,6 +104,24 @@ func TestAMemberKeepsItsName(t *testing.T) {
 	}
 }
 
+// What is for the first start and is given on a later one is left aside, and not without a word.
+func TestALaterStartSaysWhatItLeavesAside(t *testing.T) {
+	m := bin.NewMember(t, "later").Start().Ready()
+	m.Kill()
+	m.Env["HOLT_JOIN"] = "http://127.0.0.1:1"
+	m.Start().Ready()
+	if !m.Log.Has("HOLT_JOIN counts on the first start only") {
+		t.Errorf("not a word of HOLT_JOIN:\n%s", m.Log)
+	}
+	m.Kill()
+	delete(m.Env, "HOLT_JOIN")
+	m.Env["HOLT_CLUSTER"] = "later=127.0.0.1:1=http://127.0.0.1:2"
+	m.Start().Ready()
+	if !m.Log.Has("HOLT_CLUSTER counts on the first start only") {
+		t.Errorf("not a word of HOLT_CLUSTER:\n%s", m.Log)
+	}
+}
+
 func TestConfigurationIsRefused(t *testing.T) {
 	const secret = "tooshort"
 	for name, c := range map[string]struct {

@@ -16,13 +16,21 @@ func (j joined) Checks() []httpapi.Check {
 	return []httpapi.Check{
 		{Name: "process", OK: true, Live: true, Detail: "running"},
 		{Name: "member", OK: is, Detail: membership},
-		{Name: "caught_up", OK: s.Ready, Detail: fmt.Sprintf("applied to zxid %d, log index %d of %d", s.Zxid, s.AppliedIndex, s.LastIndex)},
+		{Name: "caught_up", OK: s.Ready, Detail: caughtUpDetail(&s)},
 		{Name: "leader", OK: s.HasLeader, Detail: leaderDetail(j.Node.Status(), &s)},
 		{Name: "peers", OK: true, Detail: fmt.Sprintf("connected to %d of %d other members", s.PeersUp, max(0, s.Members-1))},
 		{Name: "disk", OK: true, Detail: diskDetail(&s)}, // reads and deletes are served
 		{Name: "snapshot", OK: true, Detail: snapshotDetail(s.Snapshot, time.Now())},
 		{Name: "digest", OK: true, Detail: digestDetail(&s)},
 	}
+}
+
+func caughtUpDetail(s *raftfsm.Stats) string {
+	at := fmt.Sprintf("applied to zxid %d, log index %d of %d", s.Zxid, s.AppliedIndex, s.LastIndex)
+	if s.NoVote {
+		at += "; its folder is new, so it has no vote until it has caught up, or all members say that theirs are new, too"
+	}
+	return at
 }
 
 func leaderDetail(c raftfsm.Status, s *raftfsm.Stats) string {

@@ -170,6 +170,9 @@ func (m *member) openFolder() error {
 	if m.cfg.Cluster != "" && !slices.Equal(m.folder.Members, members) {
 		m.log.Warn("HOLT_CLUSTER counts on the first start only: the list in the data folder is another and is used", "data", m.cfg.DataDir)
 	}
+	if len(m.cfg.Join) > 0 && !m.folder.Joined {
+		m.log.Warn("HOLT_JOIN counts on the first start only: this member has begun a cluster and is in it; to join another, give it an empty folder", "data", m.cfg.DataDir)
+	}
 	return nil
 }
 

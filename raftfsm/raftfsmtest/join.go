@@ -53,6 +53,13 @@ func (c *Cluster) Wipe(i int) {
 	h.snaps = &snapshots{disk: h.disk}
 }
 
+// Empty gives a founder that is down an empty disk, without a word to whoever starts it: it will begin the cluster once more.
+func (c *Cluster) Empty(i int) {
+	c.t.Helper()
+	c.Wipe(i)
+	c.hosts[i].joined = false
+}
+
 // memberNodes are the numbers of the nodes that are up and take themselves for members.
 func (c *Cluster) memberNodes() []int {
 	var out []int
