@@ -2,10 +2,13 @@ package raftfsm
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log"
 	"log/slog"
+	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -44,10 +47,26 @@ var unreachable = map[string]bool{
 // unreachableEvery is how often one of the messages above is let through.
 const unreachableEvery = 10 * time.Second
 
+// parting is what the library says of a connection it reads from or writes to; when the other end is gone, that is no error of anybody's,
+// and package peer has told of it.
+var parting = map[string]bool{"failed to decode incoming command": true, "failed to flush response": true}
+
+// parted says whether one of the values is an error that means that a connection has ended.
+func parted(args []any) bool {
+	for _, a := range args {
+		err, ok := a.(error)
+		if ok && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) ||
+			errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)) {
+			return true
+		}
+	}
+	return false
+}
+
 // Log is hclog's.
 func (h *hclogger) Log(level hclog.Level, msg string, args ...any) {
 	switch {
-	case usual[msg]:
+	case usual[msg], parting[msg] && parted(args):
 		level = hclog.Debug
 	case unreachable[msg]:
 		if level = hclog.Warn; !h.calm.due(msg) {
