@@ -204,8 +204,8 @@ func TestLs(t *testing.T) {
 
 func TestStatClusterVersion(t *testing.T) {
 	tryAll(t, []verbCase{
-		{args: "stat /app", out: "path +/app\ntag +\"0.1\"\nversion +0\n(.*\n)*mtime +" + stampOf1 + "\n(.*\n)*num_children +2\n"},
-		{args: "stat /app --json", out: `{"path":"/app","stat":{.*}}\n`},
+		{args: "stat /app", out: "path +/app\nmode +persistent\nttl +none\ntag +\"0.1\"\nversion +0\n(.*\n)*mtime +" + stampOf1 + "\n(.*\n)*num_children +2\n"},
+		{args: "stat /app --json", out: `{"path":"/app","stat":{.*},"mode":"persistent","ttl_ms":0}\n`},
 		{args: "stat /none", exit: exitNotFound, err: "there is no znode at /none (no_node)"},
 		{args: "stat /app/", exit: exitUsage, err: "(bad_arguments)"},
 		{args: "cluster", out: "leader n1, term 1, zxid 3, as member n1 knows it\nMEMBER +ROLE +URL +RAFT ADDRESS\nn1 +leader +http.*\n"},

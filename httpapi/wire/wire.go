@@ -3,7 +3,10 @@
 // Decode reads it strictly: what it does not know it refuses.
 package wire
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // Stat is what is known about a znode besides its data. Times are ms since the Unix epoch.
 type Stat struct {
@@ -20,6 +23,9 @@ type Stat struct {
 	NumChildren    int64  `json:"num_children"`
 }
 
+// Tag is the entity tag of the data, in quotes: no czxid and version ever come together again.
+func (s *Stat) Tag() string { return fmt.Sprintf("\"%d.%d\"", s.Version, s.Czxid) }
+
 // Encodings of data in JSON.
 const (
 	UTF8   = "utf8"
@@ -35,6 +41,14 @@ type Znode struct {
 	Stat     Stat   `json:"stat"`
 	Mode     string `json:"mode"`
 	TTLMs    int64  `json:"ttl_ms"`
+}
+
+// About is all that is known of a znode besides its data: what holt stat --json prints.
+type About struct {
+	Path  string `json:"path"`
+	Stat  Stat   `json:"stat"`
+	Mode  string `json:"mode"`
+	TTLMs int64  `json:"ttl_ms"`
 }
 
 // Written answers PUT and POST of a znode.
