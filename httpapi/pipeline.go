@@ -96,6 +96,9 @@ func (a *API) postPipeline(x *exchange) error {
 	return p.run()
 }
 
+// Pipelines is how many are open.
+func (a *API) Pipelines() int { return int(a.pipelines.Load()) }
+
 // pipelineMedia are the names that lines of JSON go by.
 var pipelineMedia = []string{"application/x-ndjson", "application/ndjson", "application/jsonl"}
 

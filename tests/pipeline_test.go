@@ -71,10 +71,14 @@ func TestAPipelineAnswersWhileItIsBeingSent(t *testing.T) {
 					t.Errorf("%s: %+v", protocol, a)
 				}
 			}
+			if open := m.Metric("holt_pipelines"); open != 1 {
+				t.Errorf("%s: %v pipelines are open", protocol, open)
+			}
 			_ = p.in.Close()
 			if _, err := p.next(); err != io.EOF {
 				t.Errorf("%s: behind the last answer: %v", protocol, err)
 			}
+			harness.Eventually(t, endTime, "it is closed", func() bool { return m.Metric("holt_pipelines") == 0 })
 		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), harness.SettleTime)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"runtime"
 	"runtime/debug"
@@ -110,6 +111,13 @@ func (m *metrics) Applied(took time.Duration) { m.applying.Observe(took.Seconds(
 
 // ReadIndex is a raftfsm.Meter's.
 func (m *metrics) ReadIndex(took time.Duration) { m.readIndex.Observe(took.Seconds()) }
+
+// pipelines adds how many pipelines the API serves.
+func (m *metrics) pipelines(a *httpapi.API) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "holt_pipelines", Help: fmt.Sprintf("Pipelines that are open at this member, which takes %d at once.", httpapi.MaxPipelines),
+	}, func() float64 { return float64(a.Pipelines()) }))
+}
 
 // streams adds how many streams of events and long polls a hub serves.
 func (m *metrics) streams(h *watch.Hub) {

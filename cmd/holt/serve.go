@@ -252,6 +252,7 @@ func (m *member) openServer() error {
 		return err
 	}
 	m.api = api
+	m.metrics.pipelines(api)
 	m.server = httpapi.NewServer(m.cfg.HTTPAddr, api.Handler(), m.log)
 	if m.lis, err = net.Listen("tcp", m.cfg.HTTPAddr); err != nil {
 		return err
