@@ -25,6 +25,8 @@ const (
 	pipeLife = 800 * time.Millisecond
 	// pipeWindow bounds the lines of one that have no answer.
 	pipeWindow = 1000
+	// pipeLoseOneIn is how often a connection breaks with an answer on its way, by its client's own doing.
+	pipeLoseOneIn = 200
 )
 
 // pipeJob is what line n of a writer makes, if it is done in its turn.
@@ -120,6 +122,8 @@ func (w *pipeWriter) receive(p *pipe, acked *atomic.Int64) bool {
 			return true
 		case a.Code == wire.OutcomeUnknown, a.Code == wire.NoLeader, a.Code == wire.ShuttingDown, a.Code == wire.Throttled:
 			return true // nothing behind it is done
+		case rand.IntN(pipeLoseOneIn) == 0:
+			return true // as if the connection had ended just before
 		case !w.take(a.PipelineResult):
 			return false
 		}
