@@ -41,8 +41,11 @@ func (n *Node) birth() {
 			n.begin(&f)
 		case time.Since(said) >= birthSaid:
 			said = time.Now()
-			n.log.Warn("this member's folder is new, so it has no vote until it has caught up, or all members say that theirs are new, too",
-				"new", strings.Join(f.newborn, ","), "silent", strings.Join(f.silent, ","), "older", strings.Join(f.lived, ","))
+			text := "this member's folder is new, so it has no vote until it has caught up, or all members say that theirs are new, too"
+			if len(f.newborn) > f.all()/2 && len(f.lived) > 0 {
+				text += "; more than half have lost theirs, so there will be no leader: run holt recover on the one that is older and has the highest log index, and have the others join it"
+			}
+			n.log.Warn(text, "new", strings.Join(f.newborn, ","), "silent", strings.Join(f.silent, ","), "older", strings.Join(f.lived, ","))
 		}
 		if !n.sleep(birthPause) {
 			return

@@ -120,6 +120,26 @@ func TestAFounderThatDiesWhileItCatchesUpHasNoVoteYet(t *testing.T) {
 	})
 }
 
+// When most folders are lost, nobody can tell what was acknowledged. Whoever runs the cluster has to say that what is left is all.
+func TestWhenMostFoldersAreLostNobodyLeads(t *testing.T) {
+	story(t, raftfsmtest.Config{}, func(t *testing.T, c *raftfsmtest.Cluster) {
+		must(t, c, 0, znode.PutOp(path("/x"), "x"))
+		c.Settle()
+		for i := range 3 {
+			c.Crash(i)
+		}
+		c.Empty(1)
+		c.Empty(2)
+		for i := range 3 {
+			c.Start(i)
+		}
+		nobodyLeads(t, c, time.Minute)
+		if !c.Logged("run holt recover") {
+			t.Errorf("nobody says what to do\n%s", c.Describe())
+		}
+	})
+}
+
 // lostSeeds is how many histories with lost folders there are.
 const lostSeeds = 4
 

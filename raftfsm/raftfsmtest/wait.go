@@ -136,6 +136,9 @@ func (c *Cluster) States() []*znode.State {
 	return out
 }
 
+// Logged says whether a text is in what the members logged last.
+func (c *Cluster) Logged(text string) bool { return strings.Contains(c.logs.String(), text) }
+
 // Describe is a line for each member, for the message of a test that fails.
 func (c *Cluster) Describe() string {
 	var b strings.Builder
