@@ -283,6 +283,7 @@ func TestARestoreIsKilled(t *testing.T) {
 		case "the leader it is sent to":
 			through = leader
 		}
+		from := victim.Metric("holt_raft_last_index") // before any piece of it can be there
 		ended := make(chan error, 1)
 		go func() {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -290,7 +291,6 @@ func TestARestoreIsKilled(t *testing.T) {
 			_, err := through.Client().Restore(ctx, bytes.NewReader(backup), true)
 			ended <- err
 		}()
-		from := victim.Metric("holt_raft_last_index")
 		harness.Eventually(t, harness.SettleTime, "pieces are in the log", func() bool {
 			return victim.Metric("holt_raft_last_index") > from+float64(3+6*round)
 		})
