@@ -16,6 +16,10 @@ import (
 
 const mib = 1 << 20
 
+// The disk that becomes full, what must be left of it, and what is removed when it is full, in bytes. A member looks once a second: both of
+// the latter are several times what a quick machine writes meanwhile, its snapshot included.
+const smallDisk, smallReserve, smallBallast = 512 * mib, 256 * mib, 160 * mib
+
 // fill writes znodes of 16 KiB until an error comes, and gives how many were acknowledged.
 func fill(ctx context.Context, c *client.Client, most int) (int, error) {
 	for i := range most {
@@ -30,10 +34,10 @@ func filling(i int) []byte { return bytes.Repeat(fmt.Appendf(nil, "%08d", i), 20
 
 func TestBeforeTheDiskIsFullOnlyDeletesAreTaken(t *testing.T) {
 	m := bin.NewMember(t, "small")
-	m.Env["HOLT_DISK_RESERVE"] = fmt.Sprint(96 * mib)
-	m.StartOnSmallDisk(256 * mib).Ready()
+	m.Env["HOLT_DISK_RESERVE"] = fmt.Sprint(smallReserve)
+	m.StartOnSmallDisk(smallDisk).Ready()
 	ballast := filepath.Join(m.Disk(), "ballast")
-	write(t, ballast, make([]byte, 80*mib))
+	write(t, ballast, make([]byte, smallBallast))
 	c, pid := m.Client(), m.Pid
 
 	n, err := fill(t.Context(), c, 100_000)
