@@ -105,8 +105,11 @@ func TestAMemberThatWasAwayCatchesUpBySnapshot(t *testing.T) {
 	c.Equal()
 }
 
+// Who hands over is waited for by nobody. Who just goes is missed after the heartbeat at the earliest, which is long here: no machine is so
+// slow that one is taken for the other.
 func TestALeaderThatIsStoppedHandsOver(t *testing.T) {
-	c := bin.NewCluster(t, 3, nil).Start()
+	const heartbeat = 4 * time.Second
+	c := bin.NewCluster(t, 3, harness.Env{"HOLT_HEARTBEAT": heartbeat.String()}).Start()
 	l := startLoad(t, c)
 	l.goOn(500)
 	for range 3 {
@@ -119,8 +122,8 @@ func TestALeaderThatIsStoppedHandsOver(t *testing.T) {
 		}
 		slowest := time.Duration(l.slow.Load())
 		t.Logf("%s was stopped: no write took longer than %v", leader.Name, slowest.Round(time.Millisecond))
-		if slowest > time.Second {
-			t.Errorf("a write took %v while the leader was stopped, want less than a second", slowest)
+		if slowest > heartbeat*3/4 {
+			t.Errorf("a write took %v while the leader was stopped: it waited for an election", slowest)
 		}
 		leader.Start().Ready()
 	}
