@@ -239,12 +239,12 @@ func TestSessionsRefuseWhatIsWrong(t *testing.T) {
 		{"POST", "/v1/znodes/mine/below", l.ID, "", 409, "no_children_for_ephemerals"},
 		{"GET", "/v1/znodes", nobody, "", 410, "session_expired"},
 	} {
-		status, answer := send(t.Context(), c.method, m.URL+c.target, c.session, c.body)
+		status, answer := sendOnce(t, c.method, m.URL+c.target, c.session, c.body)
 		if status != c.status || problemCode(answer) != c.code {
 			t.Errorf("%s %.80s: %d %.200s, want %d %s", c.method, c.target, status, answer, c.status, c.code)
 		}
 	}
-	if status, _ := send(t.Context(), http.MethodPost, m.URL+"/v1/sessions/"+l.ID+"/keepalive", "", ""); status != http.StatusOK {
+	if status, _ := sendOnce(t, http.MethodPost, m.URL+"/v1/sessions/"+l.ID+"/keepalive", "", ""); status != http.StatusOK {
 		t.Errorf("after all that the session is not what it was: %d", status)
 	}
 	for _, id := range []string{l.ID, other.ID} {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -37,8 +38,19 @@ func (l *lease) timeout() time.Duration { return time.Duration(l.TimeoutMs) * ti
 // life.
 var sessionClient = &http.Client{Timeout: 500 * time.Millisecond, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 
-// send sends a request to one member: status and body, 0 if no answer came.
+// send sends a request to one member: status and body, 0 if no answer came soon.
 func send(ctx context.Context, method, url, session, body string) (int, string) {
+	return sendBy(ctx, sessionClient, method, url, session, "", body)
+}
+
+// sendOnce is send to a member that is well, and given all the time that a slow machine may need: nobody asks again.
+func sendOnce(t *testing.T, method, url, session, body string) (int, string) {
+	ctx, cancel := context.WithTimeout(t.Context(), harness.SettleTime)
+	defer cancel()
+	return sendBy(ctx, http.DefaultClient, method, url, session, "", body)
+}
+
+func sendBy(ctx context.Context, c *http.Client, method, url, session, key, body string) (int, string) {
 	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewBufferString(body))
 	if err != nil {
 		return 0, err.Error()
@@ -46,7 +58,10 @@ func send(ctx context.Context, method, url, session, body string) (int, string) 
 	if session != "" {
 		request.Header.Set("Holt-Session", session)
 	}
-	res, err := sessionClient.Do(request)
+	if key != "" {
+		request.Header.Set("Idempotency-Key", key)
+	}
+	res, err := c.Do(request)
 	if err != nil {
 		return 0, err.Error()
 	}
@@ -58,14 +73,19 @@ func send(ctx context.Context, method, url, session, body string) (int, string) 
 	return res.StatusCode, string(b)
 }
 
-// eventually asks one member after another until the answer is of this status.
+// eventually asks one member after another until the answer is of this status. What does harm when it is done twice has a key: an answer
+// that did not come in time is given again.
 func eventually(t *testing.T, c *harness.Cluster, want int, method, target, session, body string) string {
 	t.Helper()
 	var status int
 	var answer string
 	i := rand.IntN(len(c.Members))
+	key := ""
+	if method != http.MethodGet && !strings.HasSuffix(target, "/watches") {
+		key = fmt.Sprintf("%s-%d", t.Name(), rand.Uint64())
+	}
 	harness.Eventually(t, harness.SettleTime, fmt.Sprintf("%s %s is answered with %d", method, target, want), func() bool {
-		status, answer = send(t.Context(), method, c.Members[i%len(c.Members)].URL+target, session, body)
+		status, answer = sendBy(t.Context(), sessionClient, method, c.Members[i%len(c.Members)].URL+target, session, key, body)
 		i++
 		return status == want
 	})

@@ -38,7 +38,7 @@ func TestTheNumbersTellWhatWasDone(t *testing.T) {
 	if _, err := follower.Client().Create(t.Context(), "/a", nil, client.Persistent); err == nil {
 		t.Fatal("it was created twice")
 	}
-	status, answer := send(t.Context(), http.MethodPost, follower.URL+"/v1/sessions", "", "")
+	status, answer := sendOnce(t, http.MethodPost, follower.URL+"/v1/sessions", "", "")
 	if status != http.StatusCreated {
 		t.Fatal(status, answer)
 	}
@@ -46,10 +46,10 @@ func TestTheNumbersTellWhatWasDone(t *testing.T) {
 	if err := json.Unmarshal([]byte(answer), &session); err != nil {
 		t.Fatal(err)
 	}
-	if status, answer := send(t.Context(), http.MethodPost, follower.URL+"/v1/sessions/"+session.ID+"/keepalive", "", ""); status != http.StatusOK {
+	if status, answer := sendOnce(t, http.MethodPost, follower.URL+"/v1/sessions/"+session.ID+"/keepalive", "", ""); status != http.StatusOK {
 		t.Fatal(status, answer)
 	}
-	if status, answer := send(t.Context(), http.MethodDelete, follower.URL+"/v1/sessions/"+session.ID, "", ""); status != http.StatusNoContent {
+	if status, answer := sendOnce(t, http.MethodDelete, follower.URL+"/v1/sessions/"+session.ID, "", ""); status != http.StatusNoContent {
 		t.Fatal(status, answer)
 	}
 	f.Await(harness.SettleTime, "the last change", tells("NodeDataChanged", "/a"))

@@ -50,11 +50,11 @@ func TestASilentSessionEndsWithinItsBounds(t *testing.T) {
 			t.Errorf("session %s of %v ended %v after its timeout", l.Owner, l.timeout(), late)
 		}
 		latest = max(latest, late)
-		if status, answer := send(t.Context(), http.MethodPost, c.Members[0].URL+"/v1/sessions/"+l.ID+"/keepalive", "", ""); status != http.StatusGone ||
+		if status, answer := sendOnce(t, http.MethodPost, c.Members[0].URL+"/v1/sessions/"+l.ID+"/keepalive", "", ""); status != http.StatusGone ||
 			!strings.Contains(answer, `"reason":"expired"`) {
 			t.Errorf("a renewal of an expired session: %d %s", status, answer)
 		}
-		if status, answer := send(t.Context(), http.MethodPut, c.Members[1].URL+"/v1/znodes"+path, l.ID, ""); status != http.StatusGone {
+		if status, answer := sendOnce(t, http.MethodPut, c.Members[1].URL+"/v1/znodes"+path, l.ID, ""); status != http.StatusGone {
 			t.Errorf("a write of an expired session: %d %s", status, answer)
 		}
 	}
@@ -81,7 +81,7 @@ func TestHowASessionEndsIsTold(t *testing.T) {
 		own.Stop()
 		for _, m := range c.Members {
 			eventually(t, m.Alone(), http.StatusGone, http.MethodGet, "/v1/sessions/"+l.ID, "", "")
-			if status, answer := send(t.Context(), http.MethodGet, m.URL+"/v1/znodes", l.ID, ""); status != http.StatusGone ||
+			if status, answer := sendOnce(t, http.MethodGet, m.URL+"/v1/znodes", l.ID, ""); status != http.StatusGone ||
 				!strings.Contains(answer, `"reason":"`+reason+`"`) {
 				t.Errorf("a request of a session that was %s: %d %s", reason, status, answer)
 			}
