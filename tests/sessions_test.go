@@ -17,7 +17,18 @@ import (
 
 // promisedLateness is how much later than its timeout a silent session ends at most, where nothing goes wrong; the rest
 // is for a busy machine, which sees it later than it happens.
-const promisedLateness, busy = time.Second, time.Second
+const promisedLateness, busy = time.Second, 2 * time.Second
+
+// disturbed counts what lets each session end later by its timeout, as is promised too: changes of the leader, and times that one noticed
+// that it was stalled. A machine that stands still for half a second brings both about.
+func disturbed(c *harness.Cluster) (n int) {
+	term := 0.0
+	for _, m := range c.Members {
+		n += int(max(0, m.Metric("holt_session_stalls_total")))
+		term = max(term, m.Metric("holt_raft_term"))
+	}
+	return n + int(term)
+}
 
 // Nobody ends too early and nobody too late, and what was theirs goes at once.
 func TestASilentSessionEndsWithinItsBounds(t *testing.T) {
@@ -28,14 +39,16 @@ func TestASilentSessionEndsWithinItsBounds(t *testing.T) {
 		}
 	}
 	f := c.Follow(0, "/v1/watch?path=/a&path=/b&recursive=true").Open()
+	before := disturbed(c)
 	var silent []*lease
+	var heard []time.Time // by when each was heard of for the last time
 	for i := range 30 {
 		l := openLease(t, c, 2*time.Second+time.Duration(rand.IntN(2000))*time.Millisecond, fmt.Sprintf("/a/%d", i))
 		eventually(t, c, http.StatusCreated, http.MethodPost, fmt.Sprintf("/v1/znodes/b/%d?mode=ephemeral", i), l.ID, "")
 		for range rand.IntN(3) { // some are heard of again
 			l.renew(t.Context(), c.Members[rand.IntN(len(c.Members))].URL)
 		}
-		silent = append(silent, l)
+		silent, heard = append(silent, l), append(heard, time.Now())
 	}
 	var latest time.Duration
 	for i, l := range silent {
@@ -45,9 +58,12 @@ func TestASilentSessionEndsWithinItsBounds(t *testing.T) {
 		if !strings.HasSuffix(end.Data, want) {
 			t.Errorf("%s, want one message with %s", end.Data, want)
 		}
-		late := end.At.Sub(l.renewed) - l.timeout()
-		if late < 0 || late > promisedLateness+busy {
-			t.Errorf("session %s of %v ended %v after its timeout", l.Owner, l.timeout(), late)
+		if early := l.timeout() - end.At.Sub(l.renewed); early > 0 {
+			t.Errorf("session %s of %v ended %v before its timeout", l.Owner, l.timeout(), early)
+		}
+		late, times := end.At.Sub(heard[i])-l.timeout(), disturbed(c)-before
+		if late > promisedLateness+busy+time.Duration(times)*l.timeout() {
+			t.Errorf("session %s of %v ended %v after its timeout, in which the leader changed or was stalled %d times", l.Owner, l.timeout(), late, times)
 		}
 		latest = max(latest, late)
 		if status, answer := sendOnce(t, http.MethodPost, c.Members[0].URL+"/v1/sessions/"+l.ID+"/keepalive", "", ""); status != http.StatusGone ||
@@ -58,7 +74,8 @@ func TestASilentSessionEndsWithinItsBounds(t *testing.T) {
 			t.Errorf("a write of an expired session: %d %s", status, answer)
 		}
 	}
-	t.Logf("%d sessions ended at most %v after their timeouts", len(silent), latest.Round(time.Millisecond))
+	t.Logf("%d sessions ended at most %v after their timeouts; the leader changed or was stalled %d times", len(silent), latest.Round(time.Millisecond),
+		disturbed(c)-before)
 }
 
 // Why a session ended is told to whoever watches its znodes, to itself, and to who comes too late.
@@ -109,19 +126,20 @@ func TestSessionsOutliveARestartOfTheWholeCluster(t *testing.T) {
 	for _, m := range c.Members {
 		m.Start()
 	}
+	if status, _, _ := c.Members[0].Ready().Get("/v1/znodes/silent"); status != http.StatusOK { // before the others, which may take longer
+		t.Errorf("a silent session did not survive the restart: %d", status)
+	}
 	for _, m := range c.Members {
 		m.Ready()
 	}
-	back := time.Now()
-	if status, _, _ := c.Members[0].Get("/v1/znodes/silent"); status != http.StatusOK {
-		t.Errorf("a silent session did not survive the restart: %d", status)
-	}
+	back, before := time.Now(), disturbed(c)
 	end := ended.Await(harness.SettleTime, "the end of the silent session", tells("NodeDeleted", "/silent"))
 	if !strings.Contains(end.Data, "session_expired") {
 		t.Errorf("the end of session %s: %s", silent.Owner, end.Data)
 	}
-	if end.At.Before(begun.Add(siegeTimeout)) || end.At.After(back.Add(siegeTimeout+promisedLateness+busy)) {
-		t.Errorf("it ended %v after the restart began, its timeout is %v", end.At.Sub(begun), siegeTimeout)
+	times := disturbed(c) - before
+	if end.At.Before(begun.Add(siegeTimeout)) || end.At.After(back.Add(time.Duration(1+times)*siegeTimeout+promisedLateness+busy)) {
+		t.Errorf("it ended %v after the restart began, its timeout is %v, and the leader changed or was stalled %d times", end.At.Sub(begun), siegeTimeout, times)
 	}
 	t.Logf("the silent session ended %v after all were ready again", end.At.Sub(back).Round(time.Millisecond))
 	alive.live("/live")

@@ -123,7 +123,12 @@ func TestStreamsAndSessionsWhileMembersAreKilledAndFrozen(t *testing.T) {
 		siege(t, c, round, ch.goOn)
 		t.Logf("round %d is over after %v", round+1, time.Since(begun).Round(time.Millisecond))
 	}
-	waitUntilGone(t, c, "/silent", shortTimeout+siegeTimeout+endSlack)
+	quiet, before := time.Now(), disturbed(c)
+	waitUntilGone(t, c, "/silent", harness.SettleTime)
+	took, times := time.Since(quiet), disturbed(c)-before
+	if took > shortTimeout+siegeTimeout+endSlack+time.Duration(times)*shortTimeout {
+		t.Errorf("the last silent session ended after %v, in which the leader changed or was stalled %d times", took, times)
+	}
 	alive.live("/live")
 	alive.end()
 	if err := session.Err(); err != nil {
