@@ -3,6 +3,7 @@ package bench
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"holt/httpapi/apitest"
 	"holt/raftfsm/command"
@@ -20,11 +21,12 @@ func TestPipelineThatIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := a.pipeline(2)
-	if got := p.run(t.Context(), cfg.Duration); got.lat.n == 0 || got.errors != 0 {
+	run := func(d time.Duration) sample { return p.run(t.Context(), d) }
+	if got := worked(run); got.lat.n == 0 || got.errors != 0 {
 		t.Errorf("%d lines, %d errors, %v", got.lat.n, got.errors, got.why)
 	}
 	s.Node.Fail(apitest.Faults{Propose: command.ErrDiskFull})
-	got := p.run(t.Context(), cfg.Duration)
+	got := worked(run)
 	if got.lat.n != 0 || got.errors == 0 || got.why == nil || !strings.Contains(got.why.Error(), "disk_full") {
 		t.Errorf("%d lines, %d errors, %v", got.lat.n, got.errors, got.why)
 	}
@@ -32,7 +34,7 @@ func TestPipelineThatIsRefused(t *testing.T) {
 	if err := a.remove(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	got = p.run(t.Context(), cfg.Duration)
+	got = worked(run)
 	if got.lat.n != 0 || got.errors == 0 || got.why == nil || !strings.Contains(got.why.Error(), "no_node") {
 		t.Errorf("%d lines, %d errors, %v", got.lat.n, got.errors, got.why)
 	}
