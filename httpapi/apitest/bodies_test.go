@@ -30,7 +30,7 @@ func (s *server) dial() *wireConn {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second)) // a hang is a failure, and not of the whole run
+	_ = c.SetDeadline(time.Now().Add(hang))
 	return &wireConn{c, s.t, bufio.NewReader(c)}
 }
 

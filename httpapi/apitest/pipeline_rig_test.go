@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"holt/httpapi/wire"
 )
@@ -53,7 +52,7 @@ func (s *server) pipeline(protocol string, headers ...string) *pipe {
 		name, value, _ := strings.Cut(h, ": ")
 		r.Header.Set(name, value)
 	}
-	client := &http.Client{Transport: transport(s.t, protocol), Timeout: 20 * time.Second}
+	client := &http.Client{Transport: transport(s.t, protocol), Timeout: hang}
 	res, err := client.Do(r)
 	if err != nil {
 		s.t.Fatal(err)

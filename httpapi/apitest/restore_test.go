@@ -203,7 +203,7 @@ func (s *server) half(backup string, then func()) string {
 		s.t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second)) // a hang is a failure
+	_ = conn.SetDeadline(time.Now().Add(hang))
 	fmt.Fprintf(conn, "PUT /v1/snapshot HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(backup), backup[:len(backup)/2])
 	then()
 	b, err := io.ReadAll(conn)

@@ -26,6 +26,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// hang is when a test that waits for the server fails, and not the whole run. It bounds whole streams, of many thousand lines on a slow
+// machine, too.
+const hang = 5 * time.Minute
+
 // server is the API over a Node, listening on a real socket.
 type server struct {
 	*Node
@@ -77,7 +81,7 @@ func start(t *testing.T, change ...func(*httpapi.Config)) *server {
 	transport := &http.Transport{DisableCompression: true}
 	s.api = api
 	s.client = &http.Client{
-		Timeout:       20 * time.Second, // a hang is a failure, and not of the whole run
+		Timeout:       hang,
 		Transport:     newContract(t, transport),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

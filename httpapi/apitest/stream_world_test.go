@@ -51,7 +51,7 @@ func newWorld(t *testing.T, l net.Listener, change ...func(*httpapi.Config)) *wo
 			t.Fatal(err)
 		}
 		addr := l.Addr().String()
-		w.dial, w.waits = func() (net.Conn, error) { return net.Dial("tcp", addr) }, 20*time.Second
+		w.dial, w.waits = func() (net.Conn, error) { return net.Dial("tcp", addr) }, hang
 	} else {
 		w.dial, w.waits = l.(*pipes).dial, 2*time.Hour // of virtual time
 	}
