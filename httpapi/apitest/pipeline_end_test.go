@@ -75,7 +75,8 @@ func TestPipelineEndsWhereNothingCanBeDone(t *testing.T) {
 		{fmt.Errorf("nobody foresaw it"), wire.Internal, false},
 	} {
 		t.Run(string(tt.code), func(t *testing.T) {
-			s := start(t, func(c *httpapi.Config) { c.WriteWait = 50 * time.Millisecond })
+			t.Parallel()
+			s := start(t, func(c *httpapi.Config) { c.WriteWait = 2 * time.Second })
 			s.do("PUT /v1/znodes/a\n\n0")
 			s.Fail(Faults{Propose: tt.err})
 			before := s.Asked()
@@ -181,10 +182,11 @@ func TestPipelineWaitsOnlySoLong(t *testing.T) {
 	for _, protocol := range protocols {
 		for what, begun := range map[string]string{"no line came": "", "the rest of line 2 did not arrive": `{"id":2,`} {
 			t.Run(protocol+", "+what, func(t *testing.T) {
+				t.Parallel()
 				s := start(t, func(c *httpapi.Config) {
 					c.PipelineIdle, c.BodyTimeout = time.Minute, time.Minute
 					if begun == "" {
-						c.PipelineIdle = 30 * time.Millisecond
+						c.PipelineIdle = 2 * time.Second // within which the first line comes even where little else does
 					} else {
 						c.BodyTimeout = 30 * time.Millisecond
 					}
@@ -209,24 +211,27 @@ func TestPipelineWaitsOnlySoLong(t *testing.T) {
 func TestPipelineThatWaitsForTheServerIsNotIdle(t *testing.T) {
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
-			s := start(t, func(c *httpapi.Config) { c.PipelineIdle, c.BodyTimeout = 200*time.Millisecond, 200*time.Millisecond })
+			t.Parallel()
+			const idle = 2 * time.Second
+			s := start(t, func(c *httpapi.Config) { c.PipelineIdle, c.BodyTimeout = idle, idle })
 			s.do("PUT /v1/znodes/a")
 			p := s.pipeline(protocol)
 			s.Fail(Faults{Hold: true})
 			const lines = 3 * command.MaxBatchTxns // more than are gathered while one batch is under way
 			before := s.Asked()
-			go func() {
+			goOn := make(chan struct{})
+			go func() { // what cannot be sent has no answer
 				for i := range lines {
 					_, _ = io.WriteString(p.in, set(i))
 				}
-			}()
-			eventually(t, "the first batch is under way", func() bool { return s.Asked() > before })
-			<-time.After(600 * time.Millisecond)
-			s.Fail(Faults{})
-			go func() {
+				<-goOn
 				_, _ = io.WriteString(p.in, set(lines))
 				_ = p.in.Close()
 			}()
+			eventually(t, "the first batch is under way", func() bool { return s.Asked() > before })
+			<-time.After(idle + idle/2)
+			s.Fail(Faults{})
+			close(goOn)
 			for i := range lines + 1 {
 				if l := p.next(); l.Code != "ok" || l.Line != uint64(i+1) {
 					t.Fatalf("%s", l.raw)
