@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,7 +152,7 @@ func TestWhoHasAKey(t *testing.T) {
 		}
 		return all
 	}
-	one, err := c.OpenSession(ctx, 10*time.Second)
+	one, err := c.OpenSession(ctx, time.Hour) // no renewal comes between the requests
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +297,14 @@ func TestASessionIsOpenedOnce(t *testing.T) {
 	}
 	s.Node.Fail(apitest.Faults{Swallow: command.ErrUnknown})
 	var e *client.Error
-	_, err = c.OpenSession(deadline(t, 100*time.Millisecond), time.Second)
+	var asked atomic.Int32
+	ctx, giveUp := context.WithCancel(t.Context())
+	s.Before(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/sessions" && asked.Add(1) == 2 { // the first is answered
+			giveUp()
+		}
+	})
+	_, err = c.OpenSession(ctx, time.Second)
 	if !errors.As(err, &e) || e.Code() != client.OutcomeUnknown || e.Key != "" {
 		t.Errorf("the key of a session is in its error: %+v", e)
 	}
@@ -326,12 +334,14 @@ func TestAWatchIsRemovedOnce(t *testing.T) {
 func TestGivenUpWhileConnecting(t *testing.T) {
 	over := make(chan struct{})
 	t.Cleanup(func() { close(over) })
+	ctx, giveUp := context.WithCancel(t.Context())
 	stuck := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		giveUp()
 		<-over
 		return nil, errors.New("the test is over")
 	}}
 	c := connect(t, client.Config{Endpoints: []string{"a"}, HTTP: &http.Client{Transport: stuck}})
-	_, err := c.Put(deadline(t, 20*time.Millisecond), "/a", nil, client.Any())
+	_, err := c.Put(ctx, "/a", nil, client.Any())
 	if !errors.Is(err, client.Unreachable) {
 		t.Errorf("error %v", err)
 	}
@@ -340,13 +350,14 @@ func TestGivenUpWhileConnecting(t *testing.T) {
 // net/http sends a request with a key again by itself when a connection that was used before breaks. That it could not
 // connect then does not mean that nothing was sent.
 func TestSentAndThenNotConnected(t *testing.T) {
+	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
 	go func() { done <- answerOneOfTwo(ln) }()
-	c := connect(t, client.Config{Endpoints: []string{ln.Addr().String()}, Timeout: 300 * time.Millisecond})
+	c := connect(t, client.Config{Endpoints: []string{ln.Addr().String()}, Timeout: patience})
 	if _, err := c.Put(t.Context(), "/a", nil, client.Any()); err != nil {
 		t.Fatal(err)
 	}
@@ -378,11 +389,4 @@ func answerOneOfTwo(ln net.Listener) error {
 	}
 	_, err = http.ReadRequest(in)
 	return err
-}
-
-func deadline(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
 }

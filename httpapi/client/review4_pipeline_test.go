@@ -67,6 +67,7 @@ func says(code string, status int) func(http.ResponseWriter, *bufio.Scanner) {
 // What was sent over a connection that broke stays in doubt, whatever is said over the next: that it carried nothing out, that it
 // would not.
 func TestWhatWasSentBeforeStaysInDoubt(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		conns []func(http.ResponseWriter, *bufio.Scanner)
 		want  Code
@@ -75,7 +76,7 @@ func TestWhatWasSentBeforeStaysInDoubt(t *testing.T) {
 		"broken, then a full disk": {[]func(http.ResponseWriter, *bufio.Scanner){vanish, says("disk_full", 507)}, OutcomeUnknown},
 		"ended alone":              {[]func(http.ResponseWriter, *bufio.Scanner){ends}, ShuttingDown},
 	} {
-		p := script(t, 300*time.Millisecond, tt.conns...).Pipeline(t.Context())
+		p := script(t, 2*time.Second, tt.conns...).Pipeline(t.Context())
 		if err := p.SendText([]byte(`{"op":"create","path":"/a"}`)); err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +87,7 @@ func TestWhatWasSentBeforeStaysInDoubt(t *testing.T) {
 		p.Close()
 	}
 	// Nothing was sent before this refusal.
-	p := script(t, time.Second, says("disk_full", 507)).Pipeline(t.Context())
+	p := script(t, time.Minute, says("disk_full", 507)).Pipeline(t.Context())
 	defer p.Close()
 	if err := p.SendText([]byte(`{"op":"create","path":"/a"}`)); err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"holt/httpapi/client"
 	"holt/httpapi/client/clienttest"
@@ -12,9 +11,10 @@ import (
 
 // A load of which an attempt may have been carried out is not told to have failed because the members refuse the next.
 func TestALoadInDoubtStaysSo(t *testing.T) {
+	t.Parallel()
 	s := clienttest.New()
 	defer s.Close()
-	c, err := client.New(client.Config{Endpoints: []string{s.URL}, Timeout: 300 * time.Millisecond})
+	c, err := client.New(client.Config{Endpoints: []string{s.URL}, Timeout: patience})
 	if err != nil {
 		t.Fatal(err)
 	}
