@@ -69,7 +69,7 @@ func TestAddWaitsForTheMember(t *testing.T) {
 func TestAChangeThatMayHaveBeenMadeIsUnknown(t *testing.T) {
 	s := serve(t)
 	s.Node.Fail(apitest.Faults{Change: command.ErrUnknown})
-	exit, _, err := holt(t.Context(), "", "cluster", "remove", "n2", "--timeout", "100ms")
+	exit, _, err := holt(t.Context(), "", "cluster", "remove", "n2", "--timeout", "500ms")
 	if exit != exitUnknown || !strings.Contains(err, "(outcome_unknown)") {
 		t.Errorf("exit %d: %s", exit, err)
 	}

@@ -104,7 +104,7 @@ func TestPipelineVerbWhoseConnectionBreaks(t *testing.T) {
 	defer s.Node.Fail(apitest.Faults{})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	exit, _, err := holt(ctx, `{"op":"create","path":"/q"}`, "pipeline", "--timeout", "100ms", "--idempotency-key", "mine")
+	exit, _, err := holt(ctx, `{"op":"create","path":"/q"}`, "pipeline", "--timeout", "500ms", "--idempotency-key", "mine")
 	if exit != exitUnknown || !strings.Contains(err, "run the same again") {
 		t.Errorf("exit %d: %s", exit, err)
 	}
@@ -115,7 +115,7 @@ func TestPipelineVerbThatMustBeRunAgain(t *testing.T) {
 	s := serve(t)
 	s.Node.Fail(apitest.Faults{Swallow: command.ErrUnknown})
 	lines := strings.Repeat(`{"op":"create","path":"/n-","mode":"persistent_sequential"}`+"\n", 3)
-	exit, _, err := holt(t.Context(), lines, "pipeline", "--timeout", "100ms")
+	exit, _, err := holt(t.Context(), lines, "pipeline", "--timeout", "500ms")
 	key := regexp.MustCompile(` --idempotency-key (\S+): those that were done are not done again\n$`).FindStringSubmatch(err)
 	if exit != exitUnknown || key == nil {
 		t.Fatalf("exit %d: %s", exit, err)

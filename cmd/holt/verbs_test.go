@@ -241,11 +241,11 @@ func TestFailuresAndTheirExitCodes(t *testing.T) {
 			s := serve(t)
 			s.Node.Fail(c.faults)
 			s.Before(c.before)
-			exit, out, err := holt(t.Context(), "", append(strings.Fields(c.args), "--timeout=300ms")...)
+			exit, out, err := holt(t.Context(), "", append(strings.Fields(c.args), "--timeout=500ms")...)
 			if exit != c.exit || out != "" || !strings.Contains(err, "("+string(c.code)+"); ") {
 				t.Errorf("exit %d, printed %q, said %q; want exit %d and %s", exit, out, err, c.exit, c.code)
 			}
-			exit, _, err = holt(t.Context(), "", append(strings.Fields(c.args), "--timeout=300ms", "--json")...)
+			exit, _, err = holt(t.Context(), "", append(strings.Fields(c.args), "--timeout=500ms", "--json")...)
 			var p wire.Problem
 			if jerr := json.Unmarshal([]byte(err), &p); jerr != nil || p.Code != wire.Code(c.code) || p.Detail == "" || exit != c.exit {
 				t.Errorf("with --json: exit %d, %q (%v); want code %s", exit, err, jerr, c.code)

@@ -83,7 +83,7 @@ func TestUnknownOutcomesCanBeAskedFor(t *testing.T) {
 	} {
 		s := serve(t)
 		s.Node.Fail(apitest.Faults{Swallow: command.ErrUnknown})
-		args := append(strings.Fields(c.args), "--timeout=100ms")
+		args := append(strings.Fields(c.args), "--timeout=500ms")
 		exit, out, err := holt(t.Context(), "", args...)
 		found := regexp.MustCompile(`\(outcome_unknown\); the outcome is unknown: run the same again with --idempotency-key (\S+)\n$`).FindStringSubmatch(err)
 		if exit != exitUnknown || out != "" || found == nil {
@@ -114,7 +114,7 @@ func TestUnknownOutcomesCanBeAskedFor(t *testing.T) {
 func TestSessionOpenedUnderAKey(t *testing.T) {
 	s := serve(t)
 	s.Node.Fail(apitest.Faults{Swallow: command.ErrUnknown})
-	exit, _, err := holt(t.Context(), "", "session", "open", "--idempotency-key", "boot-17", "--timeout=100ms")
+	exit, _, err := holt(t.Context(), "", "session", "open", "--idempotency-key", "boot-17", "--timeout=500ms")
 	if exit != exitUnknown || !strings.HasSuffix(err, "run the same again with --idempotency-key boot-17\n") {
 		t.Errorf("exit %d, said %q", exit, err)
 	}
@@ -147,7 +147,7 @@ func TestUnknownOutcomesWithoutAdvice(t *testing.T) {
 			}
 			panic(http.ErrAbortHandler)
 		})
-		exit, _, err := holt(t.Context(), "", append(strings.Fields(args), "--timeout=100ms")...)
+		exit, _, err := holt(t.Context(), "", append(strings.Fields(args), "--timeout=500ms")...)
 		if exit != exitUnknown || strings.Contains(err, "idempotency") || !strings.Contains(err, "read before you repeat it") {
 			t.Errorf("%s: exit %d, said %q", args, exit, err)
 		}
@@ -296,7 +296,7 @@ func TestRmInStepsThatBreaksOff(t *testing.T) {
 			s.Node.Fail(apitest.Faults{Propose: command.ErrNoLeader})
 		}
 	})
-	exit, _, err := holt(t.Context(), "", "rm", "-r", "--batch", "/big", "--timeout=100ms")
+	exit, _, err := holt(t.Context(), "", "rm", "-r", "--batch", "/big", "--timeout=500ms")
 	if exit != exitUnreachable || !regexp.MustCompile(`^holt rm: \d+ znodes were deleted, the rest is left: run it again\nholt rm: .*\(no_leader\)`).MatchString(err) {
 		t.Errorf("exit %d, said %q", exit, err)
 	}
