@@ -259,6 +259,17 @@ func TestADeadMemberIsReplacedUnderLoad(t *testing.T) {
 		}
 		i := join(t, c, alive[0], true)
 		waitVoter(c, i)
+		// Who has not heard of its vote would not vote for it, nor lead without the leader that crashes.
+		c.Eventually("all know that it votes", func() bool {
+			for _, k := range append(alive, i) {
+				all := c.Node(k).Status().Members
+				at := slices.IndexFunc(all, func(m raftfsm.MemberStatus) bool { return m.Name == c.Name(i) })
+				if at < 0 || !all[at].Voter {
+					return false
+				}
+			}
+			return true
+		})
 		// The cluster can lose one again.
 		leader := c.Leader()
 		c.Crash(leader)
