@@ -29,6 +29,8 @@ const (
 	hangUpTime = 8 * time.Millisecond
 	// hangUpOneIn and askAgainOneIn say how often an attempt is hung up on, and how often what was answered is asked for again.
 	hangUpOneIn, askAgainOneIn = 6, 4
+	// loseOneIn is how often a definite answer is taken for one that never came.
+	loseOneIn = 20
 	// killPace is how long a round of killing takes, at least.
 	killPace = time.Second
 	// fewKills is how many rounds there are when HOLT_TEST_KILLS does not say.
@@ -93,11 +95,12 @@ func (i *insistent) do(w keyedWrite) (outcome, bool) {
 			patience = rand.N(hangUpTime)
 		}
 		o, err := i.attempt(i.c.Members[rand.IntN(len(i.c.Members))], w, patience)
-		if err == nil && definite(o.status) {
+		answered := err == nil && definite(o.status)
+		if answered && rand.IntN(loseOneIn) > 0 {
 			return o, true
 		}
 		i.lost.Add(1)
-		if err == nil || patience == attemptTime { // nobody to write to for the moment
+		if !answered && (err == nil || patience == attemptTime) { // nobody to write to for the moment
 			<-time.After(rand.N(2 * keyedPause))
 		}
 	}

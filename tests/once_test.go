@@ -208,7 +208,7 @@ func TestTheAnswerOfALeaderThatDiedIsAtTheOthers(t *testing.T) {
 	}
 	leader.Start().Ready()
 	for _, m := range c.Members {
-		if o, err := w.attempt(m, write, attemptTime); err != nil || !o.replayed || !o.same(first) {
+		if o, err := w.attempt(m, write, harness.SettleTime); err != nil || !o.replayed || !o.same(first) {
 			t.Errorf("member %s: %+v, %v", m.Name, o, err)
 		}
 	}
