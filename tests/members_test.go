@@ -56,8 +56,8 @@ func TestAClusterOfOneGrowsToThree(t *testing.T) {
 
 // An observer serves all that a member serves, and counts for nothing when it is decided.
 func TestAnObserverServesAndNeverVotes(t *testing.T) {
-	c := bin.NewCluster(t, 3, harness.Env{"HOLT_WRITE_WAIT": "2s"}).Start()
-	d := c.NewJoiner(bin, "d", harness.Env{"HOLT_VOTER": "false", "HOLT_WRITE_WAIT": "2s"})
+	c := bin.NewCluster(t, 3, harness.Env{"HOLT_WRITE_WAIT": "1s"}).Start()
+	d := c.NewJoiner(bin, "d", harness.Env{"HOLT_VOTER": "false", "HOLT_WRITE_WAIT": "1s"})
 	d.Start().Ready()
 	one := d.Client()
 	f := d.Alone().Follow(0, "/v1/watch?path=/&recursive=true").Open()
@@ -82,7 +82,7 @@ func TestAnObserverServesAndNeverVotes(t *testing.T) {
 	if z, err := one.Get(t.Context(), "/newest", client.Local); err != nil || string(z.Data) != "all" {
 		t.Errorf("a local read: %+v, %v", z, err)
 	}
-	hasty, err := client.New(client.Config{Endpoints: []string{d.URL}, Timeout: 3 * time.Second})
+	hasty, err := client.New(client.Config{Endpoints: []string{d.URL}, Timeout: 8 * time.Second}) // far longer than a member waits
 	if err != nil {
 		t.Fatal(err)
 	}
