@@ -16,8 +16,10 @@ const (
 	maxLog = 1 << 20
 	// shownLog is how much of it is printed when a test fails.
 	shownLog = 8 << 10
-	// endTime bounds how long a process may take to end after it was killed.
-	endTime = 10 * time.Second
+	// endTime bounds how long a process may take to end after it was killed: a disk may hold it up.
+	endTime = 60 * time.Second
+	// pipeTime is how long what it wrote is waited for after that, where a child of its own holds the pipes open.
+	pipeTime = 10 * time.Second
 )
 
 // Process is a started program.
@@ -38,7 +40,7 @@ func (b *Binary) run(t testing.TB, log *Log, dir string, env []string, attr *sys
 	cmd.Dir = dir
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, env...)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.WaitDelay = endTime // a grandchild may hold the pipes open
+	cmd.WaitDelay = pipeTime
 	if attr == nil {
 		attr = &syscall.SysProcAttr{}
 	}
