@@ -123,7 +123,7 @@ func openLease(t *testing.T, c *harness.Cluster, timeout time.Duration, ephemera
 func (l *lease) keep(ctx context.Context) {
 	member := rand.IntN(len(l.c.Members))
 	for ctx.Err() == nil && l.overWith() == "" {
-		pause := l.timeout() / 4
+		pause := l.timeout() / 6
 		if l.renew(ctx, l.c.Members[member].URL) {
 			member = rand.IntN(len(l.c.Members))
 		} else {
