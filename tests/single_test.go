@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -25,11 +26,13 @@ const (
 func TestAMemberAloneKeepsWhatItAcknowledged(t *testing.T) {
 	m := bin.NewMember(t, "alone").Start().Ready()
 	c := m.Client()
-	acked := make(chan string, 1000)
+	acked := make(chan string, 1<<20) // more than there can be by then: it is killed while it is written to
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
 	go func() { // writes until the member is gone
 		defer close(acked)
 		for i := range cap(acked) {
-			w, err := c.Create(t.Context(), "/n", fmt.Appendf(nil, "%d", i), client.PersistentSequential)
+			w, err := c.Create(ctx, "/n", fmt.Appendf(nil, "%d", i), client.PersistentSequential)
 			if err != nil {
 				return
 			}
@@ -38,6 +41,7 @@ func TestAMemberAloneKeepsWhatItAcknowledged(t *testing.T) {
 	}()
 	harness.Eventually(t, endTime, "a hundred writes", func() bool { return len(acked) >= 100 })
 	m.Kill()
+	stop() // a write that is under way would be sent again once the member is back, and more after it
 
 	m.Start().Ready()
 	i := 0
