@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,8 +32,12 @@ func shell(t *testing.T, line string) (status, body string) {
 	if !ok {
 		t.Fatalf("no line of curl: %s", line)
 	}
-	out, err := exec.Command("bash", "-c", `curl -sS --max-time 1 -w '\nstatus %{http_code}' `+rest).CombinedOutput()
-	if err != nil && !strings.Contains(line, " -N ") { // one that follows ends when the time is up
+	patience := int(Patience.Seconds())
+	if strings.Contains(line, " -N ") { // it follows, and ends when the time is up
+		patience = 2
+	}
+	out, err := exec.Command("bash", "-c", fmt.Sprintf("curl -sS --max-time %d", patience)+` -w '\nstatus %{http_code}' `+rest).CombinedOutput()
+	if err != nil && !strings.Contains(line, " -N ") {
 		t.Fatalf("%s: %v: %s", line, err, out)
 	}
 	i := strings.LastIndex(string(out), "status ")
