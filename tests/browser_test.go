@@ -115,12 +115,13 @@ func TestABrowsersEventSourceMissesNothing(t *testing.T) {
 	harness.Eventually(t, endTime, "the EventSource is open", func() bool { return p.connections() == 1 })
 	ch.goOn(50)
 
-	for i, end := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGKILL} {
+	for _, end := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGKILL} {
 		at.Signal(end)
 		at.Exit(endTime)
+		before := p.connections()
 		ch.goOn(50) // what it has to catch up with
 		at.Start().Listening()
-		harness.Eventually(t, endTime, "it has connected again by itself", func() bool { return p.connections() == i+2 })
+		harness.Eventually(t, endTime, "it has connected again by itself", func() bool { return p.connections() > before })
 		ch.goOn(50)
 	}
 
