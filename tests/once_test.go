@@ -287,9 +287,7 @@ func TestOutcomesAreWhereverTheStateIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	away.Start().Ready()
-	if !away.Log.Has("restored a snapshot") {
-		t.Errorf("member %s caught up, but not by a snapshot", away.Name)
-	}
+	caughtUpBySnapshot(t, away)
 	remembered := func(members ...*harness.Member) {
 		t.Helper()
 		for _, m := range members {

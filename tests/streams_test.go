@@ -122,9 +122,7 @@ func TestAStreamGoesOnWhereASnapshotWasInstalled(t *testing.T) {
 	}
 	ch.goOn(50)
 	away.Start().Ready()
-	if !away.Log.Has("restored a snapshot") {
-		t.Errorf("member %s caught up, but not by a snapshot", away.Name)
-	}
+	caughtUpBySnapshot(t, away)
 	ch.goOn(50)
 	truth := readTruth(t, c, ch.end(), c.Zxid())
 	ch.holds(truth)
