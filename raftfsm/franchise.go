@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 
 	"github.com/hashicorp/raft"
+
+	"holt/raftfsm/peer"
 )
 
 // franchise is whether this member may vote at all. One whose folder is new may not before it has caught up once. One that begins a cluster
@@ -19,18 +22,22 @@ import (
 // it knows of no configuration. What the old one acknowledged could be lost, or two lead at a time with a following each.
 //
 // The old one may also have entered terms that the new one knows nothing of, and would have refused the entries of an older term's leader.
-// So one that begins a cluster takes part in nothing until it has heard from others which terms there have been.
+// So the new one takes part in nothing until a majority without it, and without others like it, has confirmed the leader that calls. And the
+// old one may have voted in any of those terms, so the new one does not vote in them.
 type franchise struct {
-	granted atomic.Bool
-	heard   atomic.Bool   // that which is in floor, or it is of no account
-	floor   atomic.Uint64 // no entry of a leader of a term before this is taken while the vote is not granted
+	granting sync.Mutex // held while the vote is granted
+	granted  atomic.Bool
+	heard    atomic.Bool      // that which is in floor, or it is of no account
+	floor    atomic.Uint64    // no entry of a leader of a term before this is taken while the vote is not granted
+	voted    atomic.Uint64    // it may have voted in this term and those before, and does not vote in them again
+	callers  chan peer.Target // has room for one: who calls itself the leader of a member that has not heard yet
 }
 
 var (
 	// errNoVote says that this member does not vote yet.
-	errNoVote = errors.New("this member's folder is new and it has not caught up yet: it does not vote")
+	errNoVote = errors.New("the member has a new folder and has not caught up yet: it does not vote")
 	// errNotHeard says that this member does not take part yet.
-	errNotHeard = errors.New("this member's folder is new and it has not heard from the others yet: it takes part in nothing")
+	errNotHeard = errors.New("the member that was asked has a new folder and has not heard yet that a majority follows this leader: it takes part in nothing")
 )
 
 var (
@@ -38,10 +45,13 @@ var (
 	keyNewborn = []byte("HoltNewborn")
 	// keyCaughtUp is there once a member may vote that could not when its folder was made.
 	keyCaughtUp = []byte("HoltCaughtUp")
+	// keyVoted is the newest term in which the member may have voted before its folder was made.
+	keyVoted = []byte("HoltVoted")
 )
 
 // load finds out whether the member may vote, of a folder that has its first configuration.
 func (f *franchise) load(cfg *Config) error {
+	f.callers = make(chan peer.Target, 1)
 	without := cfg.Joined
 	if !without {
 		var err error
@@ -51,8 +61,16 @@ func (f *franchise) load(cfg *Config) error {
 	}
 	caughtUp, err := has(cfg.Storage.Stable, keyCaughtUp)
 	f.granted.Store(!without || caughtUp)
-	f.heard.Store(cfg.Joined || f.granted.Load())
-	return err
+	f.heard.Store(f.granted.Load())
+	if err != nil {
+		return err
+	}
+	voted, err := cfg.Storage.Stable.GetUint64(keyVoted)
+	if err != nil && err.Error() != "not found" { // raft's own test for it
+		return fmt.Errorf("reading where this member may have voted: %w", err)
+	}
+	f.voted.Store(voted)
+	return nil
 }
 
 // has says whether something is stored under a key.
@@ -64,11 +82,18 @@ func has(s raft.StableStore, key []byte) (bool, error) {
 	return len(b) > 0, nil
 }
 
-// grant is called when the member has caught up, or there was nothing to catch up with.
-func (f *franchise) grant(cfg *Config) error {
+// grant is called when the member has caught up, or there was nothing to catch up with. In terms up to voted it gives no vote: the old one may
+// have given it.
+func (f *franchise) grant(cfg *Config, voted uint64) error {
+	f.granting.Lock()
+	defer f.granting.Unlock()
 	if f.granted.Load() {
 		return nil
 	}
+	if err := cfg.Storage.Stable.SetUint64(keyVoted, voted); err != nil {
+		return fmt.Errorf("noting where this member may have voted: %w", err)
+	}
+	f.voted.Store(voted)
 	if err := cfg.Storage.Stable.Set(keyCaughtUp, []byte{1}); err != nil {
 		return fmt.Errorf("noting that this member may vote: %w", err)
 	}
@@ -84,7 +109,7 @@ type ballot struct {
 
 // SetUint64 stores a number.
 func (b ballot) SetUint64(key []byte, val uint64) error {
-	if string(key) == "LastVoteTerm" && !b.may.granted.Load() {
+	if string(key) == "LastVoteTerm" && (!b.may.granted.Load() || val <= b.may.voted.Load()) {
 		return errNoVote
 	}
 	return b.StableStore.SetUint64(key, val)
@@ -134,8 +159,19 @@ func (n *Node) declines(rpc raft.RPC) bool {
 // refuses answers who must not be followed, or may not be followed yet, and says whether it did.
 func (n *Node) refuses(rpc raft.RPC) bool {
 	if !n.franchise.heard.Load() {
+		if c, ok := rpc.Command.(raft.WithRPCHeader); ok {
+			h := c.GetRPCHeader()
+			select {
+			case n.franchise.callers <- peer.Target{Name: string(h.ID), Addr: parseAddress(raft.ServerAddress(h.Addr)).Addr}:
+			default:
+			}
+		}
 		drain(rpc)
 		rpc.Respond(nil, errNotHeard)
+		return true
+	}
+	if _, office := rpc.Command.(*raft.TimeoutNowRequest); office {
+		rpc.Respond(nil, errNoVote)
 		return true
 	}
 	floor := n.franchise.floor.Load()
@@ -179,14 +215,14 @@ func (n *Node) earnVote(ctx context.Context) error {
 	if r.leads || r.leader == "" {
 		return errNotReady
 	}
-	term, last, err := n.askTerm(ctx, r.target())
+	ctx, cancel := context.WithTimeout(ctx, roundTimeout) // what the leader has last may be swept away
+	defer cancel()
+	a, err := n.askStanding(ctx, r.target())
 	switch {
 	case err != nil:
 		return err
-	case n.progress.atIndex(ctx, last) == nil:
-		return ctx.Err()
-	case n.raft.CurrentTerm() != term:
+	case n.progress.atIndex(ctx, a.last) == nil, n.raft.CurrentTerm() != a.term:
 		return errNotReady
 	}
-	return n.franchise.grant(&n.cfg)
+	return n.franchise.grant(&n.cfg, max(a.term, n.franchise.floor.Load()))
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// A member whose folder is new takes part in nothing until it has heard which terms there have been, and then follows no leader of an
+// A member whose folder is new takes part in nothing until a majority has confirmed the leader, and then follows no leader of an
 // older one. Those who want its vote get none. Once it has its vote, all is raft's own matter.
 func TestWhomAMemberWithoutAVoteFollows(t *testing.T) {
 	const before, floor = 4, 5
@@ -24,6 +24,7 @@ func TestWhomAMemberWithoutAVoteFollows(t *testing.T) {
 		"a snapshot before it has heard":   {command: installOf(floor), err: errNotHeard},
 		"an office before it has heard":    {command: &raft.TimeoutNowRequest{}, err: errNotHeard},
 		"a vote before it has heard":       {command: &raft.RequestVoteRequest{Term: 9}},
+		"an office":                        {heard: true, command: &raft.TimeoutNowRequest{}, err: errNoVote},
 		"entries of a term that is over":   {heard: true, command: appendOf(before)},
 		"a snapshot of a term that's over": {heard: true, command: installOf(before)},
 		"entries of the newest term":       {heard: true, command: appendOf(floor), passed: true},

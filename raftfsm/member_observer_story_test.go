@@ -56,9 +56,9 @@ func TestObserversServeAndNeverVote(t *testing.T) {
 func TestObserversDoNotMakeAQuorum(t *testing.T) {
 	story(t, raftfsmtest.Config{}, func(t *testing.T, c *raftfsmtest.Cluster) {
 		for range 4 {
-			join(t, c, 0, false)
+			i := join(t, c, 0, false)
+			c.Eventually(c.Name(i)+" is ready", func() bool { return c.Node(i).Ready() })
 		}
-		c.WaitReady()
 		c.Settle()
 		left := c.Leader()
 		gone := slices.DeleteFunc([]int{0, 1, 2}, func(i int) bool { return i == left })

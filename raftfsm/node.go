@@ -136,7 +136,7 @@ func (n *Node) open() (err error) {
 	if err != nil {
 		return errors.Join(err, n.raft.Shutdown().Error(), n.trans.Close())
 	}
-	for _, run := range []func(){n.outbox.run, n.observe, n.nudges, n.watchDisk, n.catchUp, n.compareDigests, n.tend, n.whereabouts, n.birth} {
+	for _, run := range []func(){n.outbox.run, n.observe, n.nudges, n.watchDisk, n.catchUp, n.compareDigests, n.tend, n.whereabouts, n.birth, n.listen} {
 		n.wg.Go(run)
 	}
 	close(n.opened)

@@ -20,7 +20,21 @@ const (
 )
 
 // standing is what a member says of itself.
-type standing struct{ term, last uint64 } // last is the last index of its log
+type standing struct {
+	term   uint64 // 0 of one that takes part in nothing: its word is no proof of a term
+	last   uint64 // index of its log
+	unborn bool   // it is to begin the cluster, and has never voted since its folder was made
+}
+
+// standing is what this member says of itself.
+func (n *Node) standing() (s standing) {
+	granted := n.franchise.granted.Load()
+	if granted || n.franchise.heard.Load() {
+		s.term = n.raft.CurrentTerm()
+	}
+	s.last, s.unborn = n.raft.LastIndex(), !granted && !n.cfg.Joined
+	return s
+}
 
 // reach asks servers whether they are there, and gives what those say that answered. This member always does.
 func (n *Node) reach(ctx context.Context, all []server) map[string]standing {
@@ -36,12 +50,12 @@ func (n *Node) reach(ctx context.Context, all []server) map[string]standing {
 	var asked sync.WaitGroup
 	for _, s := range all {
 		if s.Name == n.cfg.Name {
-			say(s.Name, standing{n.raft.CurrentTerm(), n.raft.LastIndex()})
+			say(s.Name, n.standing())
 			continue
 		}
 		asked.Go(func() {
-			if term, last, err := n.askTerm(ctx, s.target()); err == nil {
-				say(s.Name, standing{term, last})
+			if a, err := n.askStanding(ctx, s.target()); err == nil {
+				say(s.Name, a)
 			}
 		})
 	}
@@ -72,7 +86,7 @@ func (n *Node) successor(ctx context.Context, voters []server) (best server, ok 
 	there := n.reach(ctx, voters)
 	var longest uint64
 	for _, s := range voters {
-		if a, answers := there[s.Name]; answers && s.Name != n.cfg.Name && (!ok || a.last > longest) {
+		if a, answers := there[s.Name]; answers && !a.unborn && s.Name != n.cfg.Name && (!ok || a.last > longest) {
 			best, longest, ok = s, a.last, true
 		}
 	}

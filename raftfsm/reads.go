@@ -205,27 +205,36 @@ func (n *Node) sameTerm(ctx context.Context, to peer.Target, term uint64) bool {
 	return k > 0 && theirs == term
 }
 
-// askTerm asks a member for its term and the last index of its log.
-func (n *Node) askTerm(ctx context.Context, to peer.Target) (term, last uint64, err error) {
+// askStanding asks a member for its term and the last index of its log, and whether it has never voted.
+func (n *Node) askStanding(ctx context.Context, to peer.Target) (s standing, err error) {
 	conn, err := n.asks.Get(ctx, to)
 	if err != nil {
-		return 0, 0, err
+		return s, err
 	}
 	b, err := conn.Call(ctx, kindTerm, nil)
 	if err != nil {
-		return 0, 0, err
+		return s, err
 	}
-	nums, _, ok := uvarints(b, 2)
+	nums, rest, ok := uvarints(b, 2)
 	if !ok {
-		return 0, 0, fmt.Errorf("%s answered what is not a term", to.Name)
+		return s, fmt.Errorf("%s answered what is not a term", to.Name)
 	}
-	return nums[0], nums[1], nil
+	s.term, s.last = nums[0], nums[1]
+	if nums, _, ok = uvarints(rest, 1); ok { // older programs do not say
+		s.unborn = nums[0] == 1
+	}
+	return s, nil
 }
 
 // onTerm answers with this member's term, read after it was asked, and the last index of its log.
 func (n *Node) onTerm(context.Context, peer.Peer, byte, []byte) ([]byte, error) {
-	b := binary.AppendUvarint(nil, n.raft.CurrentTerm())
-	return binary.AppendUvarint(b, n.raft.LastIndex()), nil
+	s := n.standing()
+	b := binary.AppendUvarint(nil, s.term)
+	b = binary.AppendUvarint(b, s.last)
+	if s.unborn {
+		return binary.AppendUvarint(b, 1), nil
+	}
+	return binary.AppendUvarint(b, 0), nil
 }
 
 // onReadIndex answers another member that serves a linearizable read.

@@ -28,7 +28,7 @@ func (j joined) Checks() []httpapi.Check {
 func caughtUpDetail(s *raftfsm.Stats) string {
 	at := fmt.Sprintf("applied to zxid %d, log index %d of %d", s.Zxid, s.AppliedIndex, s.LastIndex)
 	if s.NoVote {
-		at += "; its folder is new, so it has no vote until it has caught up, or all members say that theirs are new, too"
+		at += "; its folder is new, so it has no vote until it has caught up, or all members, or a majority for ten seconds, say that theirs are new, too"
 	}
 	return at
 }

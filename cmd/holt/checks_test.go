@@ -11,7 +11,7 @@ func TestChecksSpeakToPeople(t *testing.T) {
 	now := time.UnixMilli(1_000_000_000_000)
 	for _, tt := range []struct{ got, want string }{
 		{caughtUpDetail(&raftfsm.Stats{Zxid: 3, AppliedIndex: 4, LastIndex: 5}), "applied to zxid 3, log index 4 of 5"},
-		{caughtUpDetail(&raftfsm.Stats{NoVote: true, LastIndex: 1}), "applied to zxid 0, log index 0 of 1; its folder is new, so it has no vote until it has caught up, or all members say that theirs are new, too"},
+		{caughtUpDetail(&raftfsm.Stats{NoVote: true, LastIndex: 1}), "applied to zxid 0, log index 0 of 1; its folder is new, so it has no vote until it has caught up, or all members, or a majority for ten seconds, say that theirs are new, too"},
 		{leaderDetail(raftfsm.Status{Term: 4}, &raftfsm.Stats{}), "there is none, term 4"},
 		{leaderDetail(raftfsm.Status{Term: 4, Leader: "a"}, &raftfsm.Stats{Leader: true}), "this member, in term 4"},
 		{leaderDetail(raftfsm.Status{Term: 4, Leader: "b"}, &raftfsm.Stats{LastContact: 12345 * time.Microsecond}), "b in term 4, heard of 12ms ago"},
