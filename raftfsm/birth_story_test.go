@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -188,26 +187,9 @@ func TestHistoriesWithLostFoldersAreLinearizable(t *testing.T) {
 			lost := 0
 			synctest.Test(t, func(t *testing.T) {
 				c := raftfsmtest.New(t, raftfsmtest.Config{SnapshotBytes: 4 << 10})
-				c.WaitReady()
-				ctx, cancel := context.WithTimeout(context.Background(), churnLength)
-				defer cancel()
-				var wg sync.WaitGroup
-				for id := range historyClients {
-					wg.Go(func() { h.client(ctx, c, id, rand.New(rand.NewPCG(seed, uint64(2+id))), byReadIndex) })
-				}
-				lost = loseFolders(ctx, c, rand.New(rand.NewPCG(seed, 11)))
-				wg.Wait()
-				c.Heal()
-				for i := range c.Len() {
-					if c.Node(i) == nil {
-						c.Start(i)
-					}
-				}
-				final := c.Settle()
-				for key := range historyKeys {
-					call := h.now()
-					h.add(historyClients, input{kind: 'r', key: key}, output{seen: look(final.Tree.Get(keyPath(key)))}, call)
-				}
+				h.during(c, seed, churnLength, byReadIndex, func(ctx context.Context) {
+					lost = loseFolders(ctx, c, rand.New(rand.NewPCG(seed, 11)))
+				}, nil)
 			})
 			t.Logf("%d ops, %d folders lost", len(h.ops), lost)
 			if len(h.ops) < 100 || lost < 3 {

@@ -290,29 +290,38 @@ func run(t *testing.T, seed uint64, read readFunc) []porcupine.Operation {
 	synctest.Test(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		c := raftfsmtest.New(t, raftfsmtest.Config{Members: 3 + 2*int(seed%2), SnapshotBytes: 4 << 10})
-		c.WaitReady()
-		ctx, cancel := context.WithTimeout(context.Background(), historyLength)
-		defer cancel()
-		var wg sync.WaitGroup
-		for id := range historyClients {
-			wg.Go(func() { h.client(ctx, c, id, rand.New(rand.NewPCG(seed, uint64(2+id))), read) })
-		}
-		trouble(ctx, c, rng)
-		wg.Wait()
-		c.Heal()
-		for i := range c.Len() {
-			c.Disk(i).Slow(0)
-			if c.Node(i) == nil {
-				c.Start(i)
-			}
-		}
-		final := c.Settle()
-		for key := range historyKeys { // the end is part of the history
-			call := h.now()
-			h.add(historyClients, input{kind: 'r', key: key}, output{seen: look(final.Tree.Get(keyPath(key)))}, call)
-		}
+		h.during(c, seed, historyLength, read, func(ctx context.Context) { trouble(ctx, c, rng) }, nil)
 	})
 	return h.ops
+}
+
+// during adds what clients do for so long, while there are faults. Then all comes back, mended (which may be nil) is called, the members are
+// compared, and what they hold is part of the history.
+func (h *history) during(c *raftfsmtest.Cluster, seed uint64, length time.Duration, read readFunc, faults func(context.Context), mended func()) {
+	c.WaitReady()
+	ctx, cancel := context.WithTimeout(context.Background(), length)
+	defer cancel()
+	var wg sync.WaitGroup
+	for id := range historyClients {
+		wg.Go(func() { h.client(ctx, c, id, rand.New(rand.NewPCG(seed, uint64(2+id))), read) })
+	}
+	faults(ctx)
+	wg.Wait()
+	c.Heal()
+	for i := range c.Len() {
+		c.Disk(i).Slow(0)
+		if c.Node(i) == nil {
+			c.Start(i)
+		}
+	}
+	if mended != nil {
+		mended()
+	}
+	final := c.Settle()
+	for key := range historyKeys {
+		call := h.now()
+		h.add(historyClients, input{kind: 'r', key: key}, output{seen: look(final.Tree.Get(keyPath(key)))}, call)
+	}
 }
 
 func TestHistoriesWithFaultsAreLinearizable(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,37 +89,21 @@ func TestHistoriesWithChangesOfMembersAreLinearizable(t *testing.T) {
 				for c.Len() < churnMachines {
 					c.Start(c.AddHost())
 				}
-				c.WaitReady()
-				ctx, cancel := context.WithTimeout(context.Background(), churnLength)
-				defer cancel()
-				var wg sync.WaitGroup
-				for id := range historyClients {
-					wg.Go(func() { h.client(ctx, c, id, rand.New(rand.NewPCG(seed, uint64(2+id))), byReadIndex) })
-				}
-				changes = comeAndGo(ctx, c, rand.New(rand.NewPCG(seed, 7)))
-				wg.Wait()
-				c.Heal()
-				for i := range churnMachines {
-					if c.Node(i) == nil {
-						c.Start(i)
+				h.during(c, seed, churnLength, byReadIndex, func(ctx context.Context) {
+					changes = comeAndGo(ctx, c, rand.New(rand.NewPCG(seed, 7)))
+				}, func() {
+					for i := range churnMachines { // each is to be one of them in the end
+						c.Eventually(c.Name(i)+" is added", func() bool {
+							opCtx, cancel := context.WithTimeout(context.Background(), time.Second)
+							defer cancel()
+							l := c.Leader()
+							return l >= 0 && c.Node(l).AddMember(opCtx, c.Spec(i, true)) == nil
+						})
 					}
-				}
-				for i := range churnMachines { // each is to be one of them in the end
-					c.Eventually(c.Name(i)+" is added", func() bool {
-						opCtx, cancel := context.WithTimeout(context.Background(), time.Second)
-						defer cancel()
-						l := c.Leader()
-						return l >= 0 && c.Node(l).AddMember(opCtx, c.Spec(i, true)) == nil
-					})
-				}
-				for i := range churnMachines {
-					waitVoter(c, i)
-				}
-				final := c.Settle()
-				for key := range historyKeys {
-					call := h.now()
-					h.add(historyClients, input{kind: 'r', key: key}, output{seen: look(final.Tree.Get(keyPath(key)))}, call)
-				}
+					for i := range churnMachines {
+						waitVoter(c, i)
+					}
+				})
 			})
 			t.Logf("%d ops, %d changes of members", len(h.ops), changes)
 			if len(h.ops) < 100 || changes < 5 {
