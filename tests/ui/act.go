@@ -1,12 +1,13 @@
 package ui
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/input"
-	"github.com/chromedp/chromedp"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp/kb"
 )
 
@@ -162,16 +163,12 @@ func (p *Page) Choose(name, option string) {
 func (p *Page) Give(selector string, files ...string) {
 	p.t.Helper()
 	p.until("there is "+selector, func() (bool, string) {
-		nodes, err := try(p, dom.GetDocument, dom.GetDocumentParams{})
-		var found dom.QuerySelectorResult
-		if err == nil {
-			found, err = try(p, dom.QuerySelector, dom.QuerySelectorParams{NodeID: nodes.Root.NodeID, Selector: selector})
-		}
-		if err == nil && found.NodeID == chromedp.EmptyNodeID {
-			err = fmt.Errorf("none")
+		r, err := try(p, runtime.Evaluate, runtime.EvaluateParams{Expression: "document.querySelector(" + quote(selector) + ")", ObjectGroup: handles})
+		if err == nil && r.Result.ObjectID == "" {
+			err = errors.New("none")
 		}
 		if err == nil {
-			_, err = try(p, dom.SetFileInputFiles, dom.SetFileInputFilesParams{NodeID: found.NodeID, Files: files})
+			_, err = try(p, dom.SetFileInputFiles, dom.SetFileInputFilesParams{ObjectID: r.Result.ObjectID, Files: files})
 		}
 		return err == nil, text(err)
 	})

@@ -34,7 +34,7 @@ func shell(t *testing.T, line string) (status, body string) {
 	}
 	patience := int(Patience.Seconds())
 	if strings.Contains(line, " -N ") { // it follows, and ends when the time is up
-		patience = 2
+		patience = 5
 	}
 	out, err := exec.Command("bash", "-c", fmt.Sprintf("curl -sS --max-time %d", patience)+` -w '\nstatus %{http_code}' `+rest).CombinedOutput()
 	if err != nil && !strings.Contains(line, " -N ") {

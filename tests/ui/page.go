@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/css"
+	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/performance"
@@ -17,8 +20,9 @@ import (
 )
 
 const (
-	// Patience is how long a page may take for anything. Generous, as machines are slow at times.
-	Patience = 20 * time.Second
+	// Patience is how long a page may take for anything. Generous, as machines are slow at times; and longer than the 20 s for
+	// which a request of Chromium waits behind another one for the same place in its cache.
+	Patience = time.Minute
 	// look is the pause between two looks at a condition.
 	look = 20 * time.Millisecond
 )
@@ -89,6 +93,10 @@ func open(t testing.TB, parent context.Context, url string, o Options, more ...c
 	p := &Page{tab: b}
 	do(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: witness})
 	do(p, performance.Enable, performance.EnableParams{})
+	// chromedp follows the nodes of each document, and waits without end for those of one that was left meanwhile. Nothing here
+	// needs them.
+	do(p, css.Disable, cdp.Empty{})
+	do(p, dom.Disable, cdp.Empty{})
 	if o.NoScript {
 		do(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	}
@@ -109,13 +117,41 @@ func open(t testing.TB, parent context.Context, url string, o Options, more ...c
 // Go navigates to a URL and waits until it is loaded.
 func (p *Page) Go(url string) {
 	p.t.Helper()
-	p.step("going to "+url, chromedp.Navigate(url))
+	left := p.document()
+	r := do(p, page.Navigate, page.NavigateParams{URL: url})
+	if r.ErrorText != "" {
+		p.t.Fatalf("going to %s: %s", url, r.ErrorText)
+	}
+	if r.LoaderID != "" { // else it is a place within the document that is there
+		p.loaded(fmt.Sprintf("%.200s is loaded", url), left)
+	}
 }
 
 // Reload loads the page again.
 func (p *Page) Reload() {
 	p.t.Helper()
-	p.step("loading again", chromedp.Reload())
+	left := p.document()
+	do(p, page.Reload, page.ReloadParams{})
+	p.loaded("it is loaded again", left)
+}
+
+// document tells the documents of a tab apart: by when each began.
+func (p *Page) document() float64 {
+	p.t.Helper()
+	return Eval[float64](p, "performance.timeOrigin")
+}
+
+// loaded waits until another document than the one that was left is loaded. The page is asked, as of the events that tell of
+// it none must be missed.
+func (p *Page) loaded(what string, left float64) {
+	p.t.Helper()
+	p.until(what, func() (bool, string) {
+		state, err := evaluate[struct {
+			Document float64
+			State    string
+		}](p, "({document: performance.timeOrigin, state: document.readyState})")
+		return err == nil && state.Document != left && state.State == "complete", fmt.Sprintf("%+v %v", state, err)
+	})
 }
 
 // Back goes back in the tab's history, which may stay within the page.
