@@ -30,7 +30,7 @@ const (
 	historyKeys    = 4
 	historyLength  = 12 * time.Second
 	historyFaults  = 14
-	checkTimeout   = time.Minute
+	checkTimeout   = 3 * time.Minute
 )
 
 // what one client did to one znode. A znode is told by its data, which is never written twice, its version and its

@@ -65,7 +65,7 @@ func TestBeforeTheDiskIsFullOnlyDeletesAreTaken(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	harness.Eventually(t, 20*time.Second, "writes are taken again", func() bool {
+	harness.Eventually(t, harness.SettleTime, "writes are taken again", func() bool {
 		_, err := c.Put(t.Context(), "/more", []byte("room"), client.Any())
 		return err == nil
 	})
@@ -98,7 +98,7 @@ func TestADiskThatIsReallyFullLosesNothing(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	harness.Eventually(t, 20*time.Second, "writes are taken again", func() bool {
+	harness.Eventually(t, harness.SettleTime, "writes are taken again", func() bool {
 		_, err := c.Put(t.Context(), "/more", []byte("room"), client.Any())
 		return err == nil
 	})

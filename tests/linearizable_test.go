@@ -27,7 +27,7 @@ const (
 	// clientsEach is how many clients a member has.
 	clientsEach = 3
 	// checkTime bounds judging a history.
-	checkTime = 20 * time.Second
+	checkTime = 2 * time.Minute
 )
 
 // ask is what a client asked of a register.

@@ -15,7 +15,7 @@ import (
 )
 
 // endTime bounds how long a process may take to end by itself.
-const endTime = 30 * time.Second
+const endTime = time.Minute
 
 // The exit codes the stories meet.
 const (

@@ -102,7 +102,7 @@ func TestPipelineVerbWhoseConnectionBreaks(t *testing.T) {
 	s.Before(nil)
 	s.Node.Fail(apitest.Faults{Hold: true})
 	defer s.Node.Fail(apitest.Faults{})
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	exit, _, err := holt(ctx, `{"op":"create","path":"/q"}`, "pipeline", "--timeout", "500ms", "--idempotency-key", "mine")
 	if exit != exitUnknown || !strings.Contains(err, "run the same again") {

@@ -15,7 +15,7 @@ import (
 )
 
 // endsWithin bounds how long a process may take to come to its end, or to begin to serve: machines are slow at times.
-const endsWithin = 30 * time.Second
+const endsWithin = 2 * time.Minute
 
 // served is a process of holt serve, on ports of its own choice.
 type served struct {

@@ -63,7 +63,7 @@ func start(t *testing.T, args ...string) *running {
 // until waits until standard output has something.
 func (r *running) until(part string) {
 	r.t.Helper()
-	tooLong := time.After(10 * time.Second)
+	tooLong := time.After(time.Minute)
 	for !strings.Contains(r.out.String(), part) {
 		select {
 		case <-r.out.more:
@@ -84,7 +84,7 @@ func (r *running) ends() int {
 	select {
 	case exit := <-r.ended:
 		return exit
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		r.t.Fatalf("it does not end; printed %q, said %q", r.out.String(), r.err.String())
 		return -1
 	}

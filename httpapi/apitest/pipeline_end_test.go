@@ -305,7 +305,7 @@ func TestPipelineHoldsBackWhoDoesNotRead(t *testing.T) {
 
 // A client that takes no answers for too long is cut off.
 func TestPipelineCutsOffWhoNeverReads(t *testing.T) {
-	s := start(t, func(c *httpapi.Config) { c.AnswerTimeout, c.MaxStreams = 200*time.Millisecond, 1 })
+	s := start(t, func(c *httpapi.Config) { c.AnswerTimeout, c.MaxStreams = time.Second, 1 })
 	s.do("PUT /v1/znodes/a")
 	c := s.dial()
 	c.say("POST /v1/pipeline HTTP/1.1", "Host: localhost", "Transfer-Encoding: chunked", "")
@@ -380,7 +380,7 @@ func TestPipelineRefusedWhileItIsOpen(t *testing.T) {
 func TestPipelineOutlastsTheAnswerTimeout(t *testing.T) {
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
-			s := start(t, func(c *httpapi.Config) { c.AnswerTimeout = 100 * time.Millisecond })
+			s := start(t, func(c *httpapi.Config) { c.AnswerTimeout = time.Second })
 			s.do("PUT /v1/znodes/a")
 			p := s.pipeline(protocol)
 			for i := range 2 {
@@ -388,7 +388,7 @@ func TestPipelineOutlastsTheAnswerTimeout(t *testing.T) {
 				if l := p.next(); l.Code != "ok" {
 					t.Errorf("%s", l.raw)
 				}
-				<-time.After(300 * time.Millisecond)
+				<-time.After(1500 * time.Millisecond)
 			}
 			if rest := p.all(); len(rest) != 0 {
 				t.Errorf("%+v", rest)

@@ -214,7 +214,7 @@ func TestAHeldAnswerWaitsForNoLeader(t *testing.T) {
 }
 
 func TestAHeldAnswerOverHTTP2(t *testing.T) {
-	s := start(t, func(c *httpapi.Config) { c.AnswerTimeout = 100 * time.Millisecond })
+	s := start(t, func(c *httpapi.Config) { c.AnswerTimeout = time.Second })
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
 	transport := &http.Transport{Protocols: protocols}
@@ -222,7 +222,7 @@ func TestAHeldAnswerOverHTTP2(t *testing.T) {
 	for _, client := range []*http.Client{s.client, {Transport: newContract(t, transport), Timeout: s.client.Timeout}} {
 		s.client = client
 		held := s.poll("GET /v1/znodes/n?wait=1m")
-		later := time.NewTimer(250 * time.Millisecond) // than an answer may otherwise take
+		later := time.NewTimer(2 * time.Second) // than an answer may otherwise take
 		<-later.C
 		s.do("PUT /v1/znodes/n\n\nx").is(201)
 		s.got(held).is(200).says("x")

@@ -201,7 +201,7 @@ func (s *server) bytes() string {
 // eventually waits until f is true.
 func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	tick, deadline := time.NewTicker(time.Millisecond), time.After(10*time.Second)
+	tick, deadline := time.NewTicker(time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for !f() {
 		select {

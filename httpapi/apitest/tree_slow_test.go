@@ -54,12 +54,12 @@ func (s *server) putSlowly(target string) (*slowly, <-chan answer) {
 
 // A body that gets on takes as long as it takes; one that does not is cut off.
 func TestALoadMayTakeLong(t *testing.T) {
-	s := start(t, func(c *httpapi.Config) { c.BodyTimeout, c.AnswerTimeout = 500*time.Millisecond, 500*time.Millisecond })
+	s := start(t, func(c *httpapi.Config) { c.BodyTimeout, c.AnswerTimeout = 3*time.Second, 3*time.Second })
 	body, got := s.putSlowly("/v1/tree/x")
 	body.lines <- leaf("/a", "") + "\n"
-	tick := time.NewTicker(100 * time.Millisecond)
+	tick := time.NewTicker(300 * time.Millisecond)
 	defer tick.Stop()
-	for i := range 12 { // more than twice the timeout
+	for i := range 20 { // twice the timeout
 		<-tick.C
 		body.lines <- leaf("/a/"+strconv.Itoa(100+i), strings.Repeat("x", 1024)) + "\n"
 	}
@@ -88,7 +88,7 @@ func TestAMemberThatStopsEndsLoads(t *testing.T) {
 
 // HTTP/2 has its own trailers, deadlines, and its own way to end a request that is refused in the middle.
 func TestTreesOverHTTP2(t *testing.T) {
-	s := start(t, func(c *httpapi.Config) { c.BodyTimeout = 500 * time.Millisecond })
+	s := start(t, func(c *httpapi.Config) { c.BodyTimeout = 3 * time.Second })
 	orchard(s, 3000, 100)
 	client := s.bare()
 	protocols := new(http.Protocols)

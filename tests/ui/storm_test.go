@@ -164,9 +164,11 @@ func TestTheWorkerDies(t *testing.T) {
 	for _, info := range do(p, target.GetTargets, target.GetTargetsParams{Filter: target.Filter{{Type: "shared_worker"}}}).TargetInfos {
 		if strings.HasPrefix(info.URL, m.URL) {
 			n++
-			worker, leave := chromedp.NewContext(p.ctx, chromedp.WithTargetID(info.TargetID), chromedp.WithDetachOnCancel())
-			_, _ = chromedp.Run(worker, chromedp.Evaluate[bool]("close(), true")) // no answer may come of it
+			bounded, end := context.WithTimeout(p.ctx, 5*time.Second) // it may end before it has answered
+			worker, leave := chromedp.NewContext(bounded, chromedp.WithTargetID(info.TargetID), chromedp.WithDetachOnCancel())
+			_, _ = chromedp.Run(worker, chromedp.Evaluate[bool]("close(), true"))
 			leave()
+			end()
 		}
 	}
 	if n != 1 {
