@@ -68,23 +68,37 @@ const topmost = `function(x, y) {
 	return "it is covered by " + at.tagName + " " + at.className + " " + (at.textContent || "").slice(0, 80);
 }`
 
-// place is the middle of the element after it was scrolled into view.
+// still waits for two frames, or as long as they take where none are drawn, and says whether the element is where it was: what moves
+// would be missed.
+const still = `async function() {
+	let place = () => JSON.stringify(this.getBoundingClientRect());
+	let before = place();
+	await Promise.race([new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r))), new Promise(r => setTimeout(r, 100))]);
+	return this.isConnected && place() == before;
+}`
+
+// place is the middle of the element after it was scrolled into view and has come to rest.
 func (p *Page) place(e element) (x, y float64, err error) {
 	if _, err = try(p, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{BackendNodeID: e.id}); err != nil {
 		return 0, 0, err
+	}
+	if rests, err := call[bool](p, e, still); err != nil {
+		return 0, 0, err
+	} else if !rests {
+		return 0, 0, errors.New("it moves")
 	}
 	r, err := try(p, dom.GetContentQuads, dom.GetContentQuadsParams{BackendNodeID: e.id})
 	if err != nil {
 		return 0, 0, err
 	}
 	if len(r.Quads) == 0 || len(r.Quads[0]) != 8 {
-		return 0, 0, fmt.Errorf("it has no place in the window")
+		return 0, 0, errors.New("it has no place in the window")
 	}
 	q := r.Quads[0]
 	x, y = (q[0]+q[2]+q[4]+q[6])/4, (q[1]+q[3]+q[5]+q[7])/4
 	above, err := call[string](p, e, topmost, x, y)
 	if err == nil && above != "" {
-		err = fmt.Errorf("%s", above)
+		err = errors.New(above)
 	}
 	return x, y, err
 }
