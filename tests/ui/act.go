@@ -82,10 +82,12 @@ func (p *Page) place(e element) (x, y float64, err error) {
 	if _, err = try(p, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{BackendNodeID: e.id}); err != nil {
 		return 0, 0, err
 	}
-	if rests, err := call[bool](p, e, still); err != nil {
-		return 0, 0, err
-	} else if !rests {
-		return 0, 0, errors.New("it moves")
+	if p.scripts { // which alone move things
+		if rests, err := call[bool](p, e, still); err != nil {
+			return 0, 0, err
+		} else if !rests {
+			return 0, 0, errors.New("it moves")
+		}
 	}
 	r, err := try(p, dom.GetContentQuads, dom.GetContentQuadsParams{BackendNodeID: e.id})
 	if err != nil {

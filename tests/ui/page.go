@@ -55,6 +55,7 @@ type tab struct {
 	faults  *faults
 	dialogs *dialogs
 	folder  string // of what it downloaded
+	scripts bool   // whether they run
 }
 
 // Open opens a URL as a person who was never here. The page is closed with the test.
@@ -71,7 +72,7 @@ func (p *Page) Tab(url string, o Options) *Page {
 
 func open(t testing.TB, parent context.Context, url string, o Options, more ...chromedp.ContextOption) *Page {
 	t.Helper()
-	b := &tab{t: t, faults: &faults{}, folder: t.TempDir()}
+	b := &tab{t: t, faults: &faults{}, folder: t.TempDir(), scripts: !o.NoScript}
 	b.dialogs = &dialogs{faults: b.faults, opened: make(chan *page.EventJavascriptDialogOpening, maxDialogs)}
 	ctx, leave := chromedp.NewContext(parent, append(more, chromedp.WithListener(b.faults.hear), chromedp.WithListener(b.dialogs.hear))...)
 	b.ctx = ctx
@@ -97,7 +98,7 @@ func open(t testing.TB, parent context.Context, url string, o Options, more ...c
 	// needs them.
 	do(p, css.Disable, cdp.Empty{})
 	do(p, dom.Disable, cdp.Empty{})
-	if o.NoScript {
+	if !b.scripts {
 		do(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	}
 	allow := browser.SetDownloadBehaviorParams{Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: b.folder,

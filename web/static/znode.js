@@ -18,6 +18,9 @@ const ASK_ABOVE = 256 << 10
 // The time between two readings of a znode that changes all the time, in ms.
 const PAUSE = 200
 
+// The time after which what could not be read is read again in any case, in ms.
+const AGAIN = 3000
+
 // How long a change is marked, in ms.
 const FLASH = 1600
 
@@ -45,8 +48,9 @@ class Pane {
     // Whether data is loaded however large.
     this.agreed = false
     this.reading = /** @type {AbortController | null} */ (null)
-    // The timer of the next attempt.
-    this.retry = 0
+    // When that was, and the timer of the next attempt.
+    this.failedAt = 0
+    this.timer = 0
     // Whether it changed while it was read.
     this.again = false
     // Whether editing begins when the data is here.
@@ -92,16 +96,15 @@ class Pane {
       } }, h("bdi", null, visible(base(p)))))))
     fill(this.heading, h("bdi", null, visible(base(path))))
     if (focused) this.heading.focus()
-    const again = () => {
-      this.retry = 0
-      if (this.problem && this.path === path) this.read()
-    }
     this.stops = [this.app.store.follow(path, (c) => {
       if (c.type !== "deleted" || !this.seen) this.read()
       // If it is older than what was read, it was made again since.
-      else if (c.zxid > this.seen.zxid) this.gone(c.zxid)
+      else if (c.zxid > this.seen.zxid) {
+        this.stopReading()
+        this.gone(c.zxid)
+      }
     }), this.app.live.listen((m) => {
-      if (m.kind === "state" && m.state.name === "live" && this.problem) this.retry ||= window.setTimeout(again, PAUSE)
+      if (m.kind === "state" && m.state.name === "live" && Date.now() - this.failedAt > PAUSE) this.retry()
       this.renderAsOf()
     })]
     this.read()
@@ -122,13 +125,17 @@ class Pane {
 
   /** gone is told that the znode is not there. @param {number} zxid of the state that says so */
   gone(zxid) {
-    this.stopReading()
     this.status = this.seen ? "deleted" : "missing"
     this.deletedAt = zxid
     this.problem = null
     this.editing?.changed(null)
     this.app.shell.announce(`${visible(this.path)} ${this.seen ? "was deleted" : "does not exist"}`)
     this.render()
+  }
+
+  /** retry reads again what could not be read. */
+  retry() {
+    if (this.problem && this.path && !this.reading) this.read()
   }
 
   /** read reads it, or once more when the reading under way is done. */
@@ -143,9 +150,14 @@ class Pane {
       if (reading.signal.aborted) return
       const p = asProblem(err)
       if (p.code === "no_node") return this.gone(Number(p.told.zxid || this.app.api.zxid))
+      const known = /** @type {any} */ (this.problem)?.code === p.code
       this.problem = p
+      this.failedAt = Date.now()
+      clearTimeout(this.timer)
+      this.timer = window.setTimeout(() => this.retry(), AGAIN)
       if (!this.seen) this.status = "failed"
-      this.render()
+      // What is the same stays, and the focus in it.
+      if (!known) this.render()
     } finally {
       if (this.reading === reading) this.reading = null
       if (this.again) setTimeout(() => this.again && !reading.signal.aborted && this.read(), PAUSE)
