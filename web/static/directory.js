@@ -232,7 +232,7 @@ export class Dir {
 
   /** @param {any} err */
   failed(err) {
-    if (err.code === "no_node") return this.gone()
+    if (err.code === "no_node") return err.told.zxid < this.told ? undefined : this.gone() // it may have been made since
     this.failures++
     this.status = "failed"
     this.problem = err

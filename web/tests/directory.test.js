@@ -29,6 +29,18 @@ test("a directory that is not there is gone", async (t) => {
   assert.equal(store.directory("/d").status, "gone")
 })
 
+test("a directory that is made while an answer says that it is not there is shown", async (t) => {
+  const { tree, live, store, told, pass } = story(t, -1)
+  const go = hold(tree)
+  store.open("/d")
+  await pass(50)
+  live.tell(tree.create("/d"))
+  go()
+  await pass()
+  assert.deepEqual([store.directory("/d").status, store.directory("/d").zxid], ["ready", tree.zxid])
+  assert.equal(told.filter((x) => x === "status /d").length, 1, "it is never said to be gone")
+})
+
 test("a read that fails is said, and tried again until it does not", async (t) => {
   const { tree, store, told, pass } = story(t, 3)
   tree.failing = true

@@ -62,7 +62,7 @@ export class Tree {
   children(path, query) {
     const headers = { "Holt-Zxid": String(this.zxid), "Content-Type": "application/problem+json" }
     const dir = this.find(path)
-    if (!dir) return new Response(JSON.stringify({ code: "no_node", status: 404 }), { status: 404, headers })
+    if (!dir) return new Response(JSON.stringify({ code: "no_node", status: 404, zxid: this.zxid }), { status: 404, headers })
     let names = [...dir.kids.keys()].sort()
     const offset = query.has("prefix") ? names.filter((n) => n < query.get("prefix")).length : Number(query.get("offset"))
     names = names.slice(offset).filter((n) => n.startsWith(query.get("prefix") || ""))
