@@ -85,13 +85,20 @@ export class Dir {
 
   forget() {
     for (const k of [...this.pages.keys()]) this.store.drop(this, k)
+    this.rows.clear()
+    this.places.clear()
     this.order = null
   }
 
-  /** @param {number} k of a page */
+  /** drop lets go of a page, and of its rows but those that moved to another. @param {number} k */
   drop(k) {
-    for (const { name } of this.pages.get(k)?.rows || []) this.rows.delete(name), this.places.delete(name)
+    for (const { name } of this.pages.get(k)?.rows || []) if (this.page(name) === k) this.rows.delete(name), this.places.delete(name)
     this.pages.delete(k)
+  }
+
+  /** page is the one a row is in, or -1. @param {string} name */
+  page(name) {
+    return Math.floor((this.places.get(name) ?? -1) / this.size)
   }
 
   /** distrust takes nothing that is here for true. */
@@ -193,13 +200,12 @@ export class Dir {
     this.busy = true
     const began = Date.now()
     const known = () => [...this.changed.keys()].filter((name) => this.rows.has(name))
-    const page = (/** @type {string} */ name) => Math.floor((this.places.get(name) ?? -1) / this.size)
-    const seen = new Set([...this.store.shown].filter((p) => parent(p) === this.path).map((p) => page(base(p))))
+    const seen = new Set([...this.store.shown].filter((p) => parent(p) === this.path).map((p) => this.page(base(p))))
     await this.work(async () => {
       const pages = new Set(this.stale())
       for (const k of pages) if (!seen.has(k) && this.size === PAGE) pages.delete(k), this.store.drop(this, k)
       const names = known()
-      if (names.length > FEW) for (const name of names) pages.add(page(name))
+      if (names.length > FEW) for (const name of names) pages.add(this.page(name))
       if (!pages.size && (this.zxid < this.told || this.status !== "ready")) pages.add(0)
       if (pages.size) await this.load([...pages])
       for (const name of this.changed.keys()) if (!this.rows.has(name) && this.reads < 2) this.changed.delete(name)
@@ -264,7 +270,10 @@ export class Dir {
     for (const { k } of got) this.drop(k)
     for (const { k, rows, zxid, stat } of got) {
       this.pages.set(k, { rows, zxid })
-      for (const [i, r] of rows.entries()) this.rows.set(r.name, r), this.places.set(r.name, k * PAGE + i)
+      for (const [i, r] of rows.entries()) {
+        this.rows.set(r.name, r)
+        if (!((this.pages.get(this.page(r.name))?.zxid ?? -1) > zxid)) this.places.set(r.name, k * PAGE + i) // else it moved since
+      }
       this.settle(stat, zxid)
       if (size === PAGE) this.store.touch(this, k)
     }

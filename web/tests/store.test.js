@@ -275,3 +275,27 @@ test("a row that changed before it was seen is followed from when it was read, o
   assert.deepEqual(tree.asked, ["/d?prefix=n00110&limit=1&include=stat"])
   assert.equal(store.directory("/d").rowAt(110).stat.version, 1)
 })
+
+test("a row that moved to the next page is followed there when its old page is read again", async (t) => {
+  const { tree, live, store, pass } = story(t, 450)
+  store.open("/d")
+  await pass()
+  const d = store.directory("/d")
+  store.visible(["/d", "/d/n00190"])
+  await pass()
+  const go = hold(tree, (url) => url.searchParams.get("offset") === "0")
+  live.tell(tree.create("/d/a")) // moves n00199 to the second page
+  await pass(400) // the first is read, and its answer is on its way
+  live.tell(tree.create("/d/b")) // moves n00198
+  d.rowAt(200) // the second page is scrolled into sight, and is here first
+  await pass(400)
+  assert.equal(d.rowAt(201).name, name(199))
+  store.visible(["/d", "/d/n00190", "/d/n00198", "/d/n00199"])
+  go()
+  await pass(4000)
+  assert.equal(d.rowAt(199).name, name(197))
+  live.tell(tree.set("/d/n00198", 9))
+  live.tell(tree.set("/d/n00199", 9))
+  await pass(4000)
+  for (const i of [198, 199]) assert.deepEqual([d.rowAt(i + 2).name, d.rowAt(i + 2).stat.version, d.indexOf(name(i))], [name(i), 1, i + 2])
+})
