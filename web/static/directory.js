@@ -32,7 +32,7 @@ export class Dir {
     this.order = /** @type {Row[] | null} */ (null) // where not by name
     this.rows = /** @type {Map<string, Row>} */ (new Map())
     this.places = new Map() // of rows: in pages, or in order
-    this.ranks = new Map() // the places of others, by name; -1: none
+    this.ranks = /** @type {Map<string, {at: number, zxid: number}>} */ (new Map()) // the places of others, by name; -1: none
     this.unsure = new Set() // of ranks: those from before the last round
     this.ranked = 0 // what was told when they were asked for
     this.told = 0 // the zxid at which a child last came or went
@@ -63,7 +63,7 @@ export class Dir {
 
   /** @param {string} name */
   indexOf(name) {
-    const n = this.places.get(name) ?? this.ranks.get(name) ?? -1
+    const n = this.places.get(name) ?? this.ranks.get(name)?.at ?? -1
     if (!this.places.has(name) && this.status === "ready" && !this.order && (!this.ranks.has(name) || this.unsure.delete(name))) void this.rank(name)
     return n < 0 || this.order || !this.sort.descending ? n : this.count - 1 - n
   }
@@ -107,7 +107,7 @@ export class Dir {
     this.zxid = this.ranked = -1
     this.told = this.rest = 0
     this.changed.clear()
-    for (const x of [...this.pages.values(), ...this.rows.values()]) x.zxid = -1
+    for (const x of [...this.pages.values(), ...this.rows.values(), ...this.ranks.values()]) x.zxid = -1
     this.plan()
   }
 
@@ -305,14 +305,15 @@ export class Dir {
 
   /** rank asks for the place of a row that is not here. @param {string} name */
   async rank(name) {
-    if (!this.ranks.has(name)) this.ranks.set(name, -1)
+    if (!this.ranks.has(name)) this.ranks.set(name, { at: -1, zxid: -1 })
     for (const old of this.ranks.keys()) if (this.ranks.size > RANKS) this.ranks.delete(old)
     let known = false
     await this.work(async () => {
       for (const g of await this.read({ prefix: name, limit: 1 })) {
         known = true
         this.settle(g.stat, g.zxid)
-        if (this.ranks.has(name)) this.ranks.set(name, g.children[0]?.name === name ? g.offset : -1)
+        const rank = this.ranks.get(name)
+        if (rank && g.zxid >= rank.zxid) Object.assign(rank, { at: g.children[0]?.name === name ? g.offset : -1, zxid: g.zxid })
       }
       this.store.say("rows", this.path, [name])
     })

@@ -299,3 +299,22 @@ test("a row that moved to the next page is followed there when its old page is r
   await pass(4000)
   for (const i of [198, 199]) assert.deepEqual([d.rowAt(i + 2).name, d.rowAt(i + 2).stat.version, d.indexOf(name(i))], [name(i), 1, i + 2])
 })
+
+test("an older answer about the place of a row does not take the place of a newer one", async (t) => {
+  const { tree, live, store, pass } = story(t, 450)
+  store.open("/d")
+  await pass()
+  const d = store.directory("/d")
+  const go = hold(tree, (url) => url.searchParams.has("prefix"))
+  d.indexOf(name(333))
+  await pass(50)
+  tree.held = () => undefined
+  live.tell(tree.create("/d/a"))
+  await pass()
+  d.indexOf(name(333)) // asked for again, since rows came
+  await pass()
+  assert.equal(d.indexOf(name(333)), 334)
+  go()
+  await pass()
+  assert.equal(d.indexOf(name(333)), 334)
+})
