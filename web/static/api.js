@@ -7,6 +7,7 @@ import { Problem } from "./problems.js"
 const TIMEOUT = 15000 // ms that an answer may take
 const WRITE_TIME = 20000 // ms in which a write is sent again until its outcome is known
 const PAUSE = 400 // ms between two attempts
+const BLIND = ["cancelled", "auth_failed", "no_auth", "wrong_host", "cross_origin", "disk_full", "internal", "not_holt"] // which say nothing of an attempt before
 
 export class Api {
   /** @param {string} [origin] "" is that of the page */
@@ -95,7 +96,7 @@ export class Api {
           await new Promise((wake) => setTimeout(wake, PAUSE * (0.5 + Math.random())))
           continue
         }
-        if (unknown && (again || err.code === "cancelled")) throw new Problem({ code: "outcome_unknown", status: 504 })
+        if (unknown && (again || BLIND.includes(err.code))) throw new Problem({ code: "outcome_unknown", status: 504 })
         throw err
       }
     }

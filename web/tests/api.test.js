@@ -36,6 +36,9 @@ test("an outcome is called unknown, not a failure and not a success", async (t) 
     ["outcome_unknown", page], ["outcome_unknown", broken], ["outcome_unknown", gone], ["outcome_unknown", gone, refused("no_leader", 503)],
     ["no_leader", refused("no_leader", 503)], ["bad_version", refused("bad_version", 412)], ["bad_version", gone, refused("bad_version", 412)],
     ["not_holt", () => new Response("no", { status: 403 })],
+    // Who refuses without looking does not know what became of the attempt before.
+    ...["auth_failed", "no_auth", "wrong_host", "cross_origin", "disk_full", "internal"].map((c) => ["outcome_unknown", gone, refused(c, 400)]),
+    ["outcome_unknown", gone, () => new Response("no", { status: 403 })],
   ]) {
     server(t, ...answers)
     await assert.rejects(new Api().write("PUT", "/v1/znodes/a", { body: "x" }), (err) => err.code === code || assert.fail(`${err.code}, not ${code}`))
