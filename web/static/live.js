@@ -27,7 +27,8 @@ export class Live {
     this.listeners = /** @type {Set<(m: LiveMessage) => void>} */ (new Set())
     this.paths = new Set()
     this.recursive = /** @type {string[]} */ ([])
-    this.since = Infinity // of what the hub was not told yet
+    this.since = Infinity // of what the hub was not told yet,
+    this.asked = Infinity // and of what it was, and has not told
     this.sent = 0 // when it was
     this.told = new Set()
     this.queue = /** @type {LiveMessage[]} */ ([])
@@ -66,6 +67,7 @@ export class Live {
     this.sent = Date.now()
     const since = Math.min(this.since, this.opened ? this.state.zxid : this.api.zxid)
     this.port.postMessage({ wish: { paths: [...this.paths], recursive: this.recursive.length > 0, since } })
+    this.asked = Math.min(this.asked, since)
     this.since = Infinity
   }
 
@@ -112,6 +114,7 @@ export class Live {
     const { Hub } = await import("./worker.js").catch(() => ({ Hub: null }))
     if (!Hub) return // tick tries again
     this.unanswered = 0
+    this.since = Math.min(this.since, this.asked)
     this.port?.postMessage({ bye: true })
     this.port?.close()
     const { port1, port2 } = new MessageChannel()
@@ -141,6 +144,7 @@ export class Live {
     if (m.link) {
       this.link = m.link
       this.opened ||= m.link === "open"
+      if (m.whole) this.asked = Infinity
       const { leader } = this.state // newer than what the hub knows
       return this.show({ partial: m.partial, leader: leader === "?" ? m.leader : leader })
     }

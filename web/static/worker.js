@@ -10,7 +10,7 @@ const SILENCE = 180000 // ms after which a tab is taken for gone; one that was a
 const REPLAY = 20000 // zxids that are told again; who lacks more reads again
 
 /** Hub joins what the tabs wish, and tells each of them all of it. To it: {wish: {paths, recursive, since}}, {ping}, {kick}, {bye}.
- * From it: {name, data} of the server; {link, zxid, leader, partial}; {lost} asks for the wish again. */
+ * From it: {name, data} of the server; {link, zxid, leader, partial, whole}, whole if all that was wished for is told; {lost} asks for the wish again. */
 export class Hub {
   constructor() {
     this.tabs = /** @type {Map<MessagePort, {wish: Required<Wish>, heard: number}>} */ (new Map())
@@ -44,7 +44,7 @@ export class Hub {
   /** tell says where the stream is. @param {MessagePort} port */
   tell(port) {
     const partial = this.tabs.get(port)?.wish.paths.some((p) => followable(p) && !this.paths.has(p))
-    port.postMessage({ link: this.link, zxid: this.stream.zxid, leader: this.leader, partial })
+    port.postMessage({ link: this.link, zxid: this.stream.zxid, leader: this.leader, partial, whole: this.stream.since === undefined })
   }
 
   /** @param {MessagePort} port @param {Required<Wish>} wish */

@@ -349,3 +349,21 @@ test("one listener's mistake is not the others' loss", async (t) => {
   await settle()
   assert.deepEqual([told, late, mistakes], [["1 /a"], [1], ["oops"]])
 })
+
+test("a wish that was sent to a dead hub is told by the next one what happened since", async (t) => {
+  const { server, live, told, port1 } = story(t)
+  live.want("x", { paths: ["/a"] })
+  await server.advance(200)
+  server.last.open(9)
+  await settle()
+  port1.onmessage = null
+  live.want("y", { paths: ["/b"], since: 4 })
+  await server.advance(21_000)
+  assert.match(server.urls.at(-1), /path=\/a&path=\/b&since=4$/)
+  server.last.message(7, changed("/b"))
+  server.last.open(9)
+  await settle()
+  assert.deepEqual(told, ["7 /b"])
+  live.close()
+  await settle()
+})
