@@ -247,8 +247,9 @@ export class Live {
 
   async poll() {
     try {
+      const was = this.state.leader
       const { leader } = await this.api.get("/v1/cluster", undefined, { timeout: LATE, headers: { "Holt-Zxid": "0" } })
-      this.show({ leader })
+      if (this.state.leader === was) this.show({ leader }) // else the stream knows it better
     } catch {
       // Heard already.
     }

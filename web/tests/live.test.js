@@ -367,3 +367,19 @@ test("a wish that was sent to a dead hub is told by the next one what happened s
   live.close()
   await settle()
 })
+
+test("an answer that names an older leader does not override what the stream told since", async (t) => {
+  const { server, live } = story(t)
+  let answer = () => {}
+  server.answer = () => new Promise((done) => { answer = () => done(cluster("")) })
+  live.want("x", { paths: ["/a"] })
+  await server.advance(200)
+  server.last.open(3, "n1")
+  await server.advance(5000) // asked while there was none
+  server.last.send('event: bookmark\nid: 4\ndata: {"zxid":4,"leader":"n2"}\n\n')
+  await settle()
+  assert.deepEqual([live.state.leader, live.state.name], ["n2", "live"])
+  answer()
+  await settle()
+  assert.deepEqual([live.state.leader, live.state.name], ["n2", "live"])
+})
