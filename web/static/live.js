@@ -200,6 +200,7 @@ export class Live {
 
   /** @param {LiveMessage} m */
   tell(m) {
+    if (m.kind === "reset") this.resetting = true
     for (const fn of [...this.listeners]) {
       try {
         fn(m)

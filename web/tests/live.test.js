@@ -383,3 +383,21 @@ test("an answer that names an older leader does not override what the stream tol
   await settle()
   assert.deepEqual([live.state.leader, live.state.name], ["n2", "live"])
 })
+
+test("a reset that waited in a pause is said until all was read again", async (t) => {
+  const { server, live, told } = story(t)
+  live.want("x", { paths: ["/a"] })
+  await server.advance(200)
+  server.last.open(3)
+  const reset = (zxid) => server.last.send(`event: reset\nid: ${zxid}\ndata: {"zxid":${zxid},"reason":"history","events":[]}\n\n`)
+  reset(4)
+  await settle()
+  live.pause()
+  reset(5)
+  await settle()
+  live.reloaded() // after the first
+  live.resume()
+  assert.deepEqual([told, live.state.name], [["reset 4 history", "reset 5 history"], "reset"])
+  live.reloaded()
+  assert.equal(live.state.name, "live")
+})
