@@ -16,6 +16,7 @@ export class Store {
     this.live = live
     this.dirs = /** @type {Map<string, Dir>} */ (new Map())
     this.shown = /** @type {Set<string>} */ (new Set())
+    this.known = /** @type {Set<string>} */ (new Set()) // of shown: whose rows are here
     this.followers = /** @type {Map<string, Set<(c: ZnodeChange) => void>>} */ (new Map())
     this.listeners = /** @type {Set<(c: StoreChange) => void>} */ (new Set())
     this.recent = /** @type {Map<string, [Dir, number]>} */ (new Map()) // pages, the last seen last
@@ -72,10 +73,12 @@ export class Store {
   visible(paths) {
     let since = Infinity
     const { zxid } = this.live.state
+    const { known } = this
+    this.known = new Set()
     for (const path of paths) {
       const d = this.dirs.get(parent(path))
       const row = d?.rows.get(base(path))
-      if (!d || !row || this.shown.has(path)) continue
+      if (!d || !row || (this.known.add(path), known.has(path))) continue
       if (row.zxid >= zxid - FRESH) since = Math.min(since, row.zxid)
       else d.doubt(row.name, zxid)
     }

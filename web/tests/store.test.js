@@ -318,3 +318,21 @@ test("an older answer about the place of a row does not take the place of a newe
   await pass()
   assert.equal(d.indexOf(name(333)), 334)
 })
+
+test("a row that comes when its znode is followed already is followed from when it was read", async (t) => {
+  const { tree, live, store, pass } = story(t, 5)
+  const go = hold(tree)
+  store.open("/d")
+  await pass(50)
+  const { zxid } = tree
+  tree.set("/d/n00001") // of which nobody wishes to hear
+  live.tell(tree.create("/x"))
+  store.visible(["/d/n00001"]) // as the znode that is shown beside the tree
+  go()
+  await pass()
+  assert.equal(store.directory("/d").rowAt(1).zxid, zxid)
+  store.visible(["/d/n00001"])
+  assert.equal(live.wishes.at(-1).since, zxid)
+  store.visible(["/d/n00001"])
+  assert.equal(live.wishes.at(-1).since, Infinity)
+})
