@@ -1,0 +1,62 @@
+package ui
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"holt/httpapi/client"
+)
+
+// Answers that come late.
+
+// holdAnswer lets the member answer the next request of this kind at once, and the answer wait on its way: come is closed when it is
+// there, and leave is to be closed for it to go on.
+func (b *between) holdAnswer(which func(r *http.Request) bool) (come, leave chan struct{}) {
+	come, leave = make(chan struct{}), make(chan struct{})
+	turn := make(chan struct{}, 1)
+	turn <- struct{}{}
+	b.do(func(w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+		if !which(r) {
+			return false
+		}
+		select {
+		case <-turn:
+		default:
+			return false
+		}
+		answer := httptest.NewRecorder()
+		next.ServeHTTP(answer, r)
+		close(come)
+		<-leave
+		maps.Copy(w.Header(), answer.Header())
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(answer.Body.Bytes()) // a page that left needs none
+		return true
+	})
+	return come, leave
+}
+
+// What was listed of one path is not shown under the name of another whose list is not here yet.
+func TestAListOfAnotherPath(t *testing.T) {
+	m := serve(t, nil)
+	s := hold(t, m, "/app/one")
+	if _, err := s.SetWatch(context.Background(), "/app/one", client.WatchData); err != nil {
+		t.Fatal(err)
+	}
+	b := stand(t, m)
+	p := chromium.Open(t, b.URL+"/ui/#/watches?path=/app/one", Options{})
+	p.See("1 watch, as of")
+	come, leave := b.holdAnswer(func(r *http.Request) bool { return r.URL.Query().Get("path") == "/app/two" })
+	Eval[bool](p, `location.hash = "#/watches?path=/app/two", true`)
+	<-come
+	p.Value("Only watches at this path", "/app/two")
+	if shown := Eval[string](p, "document.body.innerText"); strings.Contains(shown, "1 watch, as of") || strings.Contains(shown, "/app/one") {
+		t.Errorf("under the other path stands %q", shown)
+	}
+	close(leave)
+	p.See("No watch, as of")
+}
