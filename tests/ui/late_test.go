@@ -60,3 +60,32 @@ func TestAListOfAnotherPath(t *testing.T) {
 	close(leave)
 	p.See("No watch, as of")
 }
+
+// Who looks at packed data in hexadecimal before it is unpacked goes on to do so.
+func TestWhatIsUnpackedLate(t *testing.T) {
+	m := serve(t, nil)
+	put(t, m, "/before", "")
+	put(t, m, "/packed", packed("what is inside"))
+	p := chromium.Open(t, m.URL+"/ui/#/tree/before", Options{})
+	p.See("Live · zxid")
+	Eval[bool](p, `{
+		const Real = DecompressionStream
+		const held = new Promise((go) => { window.letGo = go })
+		window.unpacked = new Promise((done) => {
+			window.DecompressionStream = function (format) {
+				const { writable, readable } = new Real(format)
+				return { writable, readable: readable.pipeThrough(new TransformStream({ transform: (part, c) => held.then(() => c.enqueue(part)), flush: () => done() })) }
+			}
+		})
+	} location.hash = "#/tree/packed", true`)
+	p.Click("button", "Hex")
+	p.See("1f 8b 08")
+	// Behind the end of the stream comes a Blob, as in the page.
+	shown := Eval[string](p, `letGo(), unpacked.then(() => new Blob(["x"]).arrayBuffer()).then(() => new Blob(["x"]).arrayBuffer())
+		.then(() => document.querySelector(".viewer").innerText)`)
+	if !strings.Contains(shown, "1f 8b 08") || strings.Contains(shown, "what is inside") {
+		t.Errorf("in place of the bytes stands %q", shown)
+	}
+	p.Click("button", "Unpacked")
+	p.See("what is inside")
+}

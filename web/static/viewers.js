@@ -69,8 +69,10 @@ export function viewer(app, bytes, inner) {
     ways.forEach((w, i) => buttons[i].setAttribute("aria-pressed", String(w === way)))
     const shown = way === "Hex" ? undefined : text
     note.textContent = (way === "Pretty" ? "Formatted: this is not byte for byte what is stored. " : "") + oddities(shown || "")
-    if (way === "Unpacked") inside(app, bytes, body)
-    else fill(body, shown === undefined ? hexView(bytes) : way === "As stored" ? textView(shown, kind === "yaml" ? yamlPaint : undefined) : kind === "json" ? jsonView(shown) : textView(format ? format(shown) : shown))
+    // A place of its own, since it may come when another way is chosen.
+    const later = h("div")
+    if (way === "Unpacked") inside(app, bytes, later)
+    fill(body, way === "Unpacked" ? later : shown === undefined ? hexView(bytes) : way === "As stored" ? textView(shown, kind === "yaml" ? yamlPaint : undefined) : kind === "json" ? jsonView(shown) : textView(format ? format(shown) : shown))
   }
   const chosen = app.settings.get("view." + kind)
   show(ways.includes(chosen) ? chosen : ways[0])
