@@ -89,3 +89,21 @@ func TestWhatIsUnpackedLate(t *testing.T) {
 	p.Click("button", "Unpacked")
 	p.See("what is inside")
 }
+
+// A znode that the page was told of is not called current before it is read again.
+func TestAChangeWhoseReadingTakesLong(t *testing.T) {
+	m := serve(t, nil)
+	put(t, m, "/one", "old")
+	b := stand(t, m)
+	p := chromium.Open(t, b.URL+"/ui/#/tree/one", Options{})
+	p.See("old", "Live · zxid 1", "Followed live.")
+	come, leave := b.holdAnswer(func(r *http.Request) bool { return r.URL.Path == "/v1/znodes/one" })
+	put(t, m, "/one", "new")
+	<-come
+	p.See("Live · zxid 2")
+	if shown := Eval[string](p, "document.body.innerText"); strings.Contains(shown, "Followed live.") || !strings.Contains(shown, "it may have changed since.") {
+		t.Errorf("before it was read again the page said %q", shown)
+	}
+	close(leave)
+	p.See("new", "Followed live.")
+}

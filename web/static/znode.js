@@ -45,6 +45,8 @@ class Pane {
     this.problem = /** @type {unknown} */ (null)
     // The zxid of the state in which it is gone.
     this.deletedAt = 0
+    // The zxid of the last that was told of it.
+    this.told = 0
     // Whether data is loaded however large.
     this.agreed = false
     this.reading = /** @type {AbortController | null} */ (null)
@@ -85,7 +87,7 @@ class Pane {
     const focused = this.path && (document.activeElement === document.body || this.element.contains(document.activeElement))
     this.close()
     this.tabs.panel.classList.remove("flash")
-    Object.assign(this, { path, seen: null, status: "loading", problem: null, agreed: false, again: false, wanted: false, made: {} })
+    Object.assign(this, { path, seen: null, status: "loading", told: 0, problem: null, agreed: false, again: false, wanted: false, made: {} })
     fill(this.crumbs, [...ancestors(path), path].map((p) => h("li", null, h("a", {
       href: link("tree", p), "aria-current": p === path ? "page" : null,
       onclick: (/** @type {MouseEvent} */ e) => {
@@ -97,6 +99,7 @@ class Pane {
     fill(this.heading, h("bdi", null, visible(base(path))))
     if (focused) this.heading.focus()
     this.stops = [this.app.store.follow(path, (c) => {
+      this.told = c.zxid
       if (c.type !== "deleted" || !this.seen) this.read()
       // If it is older than what was read, it was made again since.
       else if (c.zxid > this.seen.zxid) {
@@ -309,7 +312,7 @@ class Pane {
 
   renderAsOf() {
     const { live } = this.app
-    const now = this.status === "ready" && !this.problem && live.state.name === "live"
+    const now = this.status === "ready" && !this.problem && live.state.name === "live" && !(Number(this.seen?.zxid) < this.told)
     this.asOf.textContent = this.seen ? `Read at zxid ${count(this.seen.zxid)}. ` +
       (this.status === "deleted" ? "" : !now ? "Not followed just now: it may have changed since." : live.paused ? "The live view is paused." : "Followed live.") : ""
   }
