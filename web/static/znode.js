@@ -152,7 +152,9 @@ class Pane {
     } catch (err) {
       if (reading.signal.aborted) return
       const p = asProblem(err)
-      if (p.code === "no_node") return this.gone(Number(p.told.zxid || this.app.api.zxid))
+      const at = Number(p.told.zxid || this.app.api.zxid)
+      // Else it may have been made since, and is read again.
+      if (p.code === "no_node") return at < this.told && this.again ? undefined : this.gone(at)
       const known = /** @type {any} */ (this.problem)?.code === p.code
       this.problem = p
       this.failedAt = Date.now()
