@@ -107,3 +107,24 @@ func TestAChangeWhoseReadingTakesLong(t *testing.T) {
 	close(leave)
 	p.See("new", "Followed live.")
 }
+
+// Who does not leave what is being edited for another znode does not edit that one when it is looked at later.
+func TestAnEditThatWasNotGoneTo(t *testing.T) {
+	m := serve(t, nil)
+	put(t, m, "/one", "1")
+	put(t, m, "/two", "2")
+	p := chromium.Open(t, m.URL+"/ui/#/tree/one", Options{})
+	p.See("Live · zxid")
+	p.Click("button", "Edit")
+	p.Fill("Data of /one", "mine")
+	p.Answer(false)
+	p.Click("treeitem", "one")
+	p.Press("ArrowDown", "e")
+	p.Asked(1)
+	p.Answer(true)
+	p.Click("button", "Stop editing")
+	p.Click("treeitem", "two")
+	p.Until("it is shown", `document.querySelector(".znode h2").textContent == "two" && !document.querySelector(".znode .editor, .znode [role=status] p") && !!document.querySelector(".viewer, .editor")`)
+	p.Gone("textbox", "Data of /two")
+	p.Find("button", "Edit")
+}

@@ -52,6 +52,7 @@ export class Router {
       const lost = this.loss()
       if (lost && !confirm(`${lost}\n\nLeave it and lose that?`)) {
         history.pushState(null, "", this.hash || "#")
+        this.moved(this.place) // who meant to go elsewhere hears that it is not to be
         return
       }
       this.arrive(location.hash)
