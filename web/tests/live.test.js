@@ -378,7 +378,6 @@ test("an answer that names an older leader does not override what the stream tol
   await server.advance(5000) // asked while there was none
   server.last.send('event: bookmark\nid: 4\ndata: {"zxid":4,"leader":"n2"}\n\n')
   await settle()
-  assert.deepEqual([live.state.leader, live.state.name], ["n2", "live"])
   answer()
   await settle()
   assert.deepEqual([live.state.leader, live.state.name], ["n2", "live"])
@@ -398,6 +397,4 @@ test("a reset that waited in a pause is said until all was read again", async (t
   live.reloaded() // after the first
   live.resume()
   assert.deepEqual([told, live.state.name], [["reset 4 history", "reset 5 history"], "reset"])
-  live.reloaded()
-  assert.equal(live.state.name, "live")
 })
