@@ -107,7 +107,13 @@ export class Store {
 
   /** @param {StoreChange["kind"]} kind @param {string} path @param {string[]} [names] */
   say(kind, path, names) {
-    for (const fn of [...this.listeners]) fn({ kind, path, names })
+    for (const fn of [...this.listeners]) {
+      try {
+        fn({ kind, path, names })
+      } catch (err) {
+        queueMicrotask(() => { throw err }) // it would be taken for a read that failed
+      }
+    }
   }
 
   /** @param {number} [since] of what is new in it */

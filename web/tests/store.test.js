@@ -336,3 +336,17 @@ test("a row that comes when its znode is followed already is followed from when 
   store.visible(["/d/n00001"])
   assert.equal(live.wishes.at(-1).since, Infinity)
 })
+
+test("one listener's mistake does not stop a directory", async (t) => {
+  const { tree, live, store, pass } = story(t, 5)
+  const mistakes = []
+  t.mock.method(globalThis, "queueMicrotask", (f) => { try { f() } catch (err) { mistakes.push(err.message) } })
+  const stop = store.listen(() => { throw new Error("oops") })
+  store.open("/d")
+  await pass()
+  stop()
+  assert.ok(mistakes.length)
+  live.tell(tree.create("/d/new"))
+  await pass(3000)
+  assert.deepEqual([store.directory("/d").status, store.directory("/d").count], ["ready", 6])
+})
