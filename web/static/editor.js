@@ -73,7 +73,8 @@ export class Editor {
   rebase(now, theirs, mine) {
     this.base = { ...theirs, tag: now.tag, version: now.znode.stat.version }
     this.was = now.znode
-    this.heard = undefined
+    // What was heard since is still to be told.
+    if (this.heard === now) this.heard = undefined
     this.put(mine)
   }
 

@@ -1,0 +1,54 @@
+import test from "node:test"
+import assert from "node:assert/strict"
+import { Editor } from "../static/editor.js"
+import { gate, page, refused, settle, told } from "./page.js"
+
+const stat = (version, zxid) => ({ version, mzxid: zxid, czxid: 1, cversion: 0, ephemeral_owner: "", data_length: 1, num_children: 0 })
+const znode = (data, version, zxid) => ({ path: "/a", mode: "persistent", ttl_ms: 0, data, encoding: "utf8", stat: stat(version, zxid) })
+/** reading is what the page read of /a in a version, in the state of a zxid. */
+const reading = (data, version, zxid) => ({ znode: znode(data, version, zxid), bytes: new TextEncoder().encode(data), tag: `"${version}.1"`, zxid })
+/** answer is one that holds it. */
+const answer = (data, version, zxid) => told(zxid, znode(data, version, zxid), { headers: { ETag: `"${version}.1"` } })
+
+/** editing begins to edit /a, which has the data "one" in version 0. */
+async function editing(t, server, saved = () => {}) {
+  const p = page(t, server)
+  const closed = []
+  const e = new Editor(p.app, "/a", () => closed.push("closed"), saved)
+  p.body.append(e.element)
+  await e.start(reading("one", 0, 1))
+  return { ...p, e, closed, notice: () => e.notice.textContent, title: () => e.title.textContent }
+}
+
+test("a change that comes while one decides about another is told", async (t) => {
+  for (const decision of ["Take theirs", "Merge"]) {
+    await t.test(decision, async (t) => {
+      const p = await editing(t, () => answer("two\nx", 1, 2))
+      p.e.area.value = "one\nmine"
+      p.e.changed(reading("two\nx", 1, 2))
+      await settle()
+      p.click("Compare")
+      await settle()
+      if (decision === "Merge") for (const r of p.body.all().filter((e) => e.attributes.type === "radio").slice(0, 1)) r.fire("change")
+      p.e.changed(reading("three", 2, 3))
+      p.click(decision)
+      await settle()
+      // What was not changed here is replaced, and what was is compared.
+      if (decision === "Merge") assert.match(p.notice(), /changed it meanwhile, at zxid 3/)
+      else assert.deepEqual([p.e.area.value, p.title().slice(0, 17)], ["three", "Editing version 2"])
+    })
+  }
+})
+
+test("a deletion that comes while one decides is told", async (t) => {
+  const p = await editing(t, () => answer("two", 1, 2))
+  p.e.area.value = "mine"
+  p.e.changed(reading("two", 1, 2))
+  await settle()
+  p.click("Compare")
+  await settle()
+  p.e.changed(null)
+  p.click("Take theirs")
+  await settle()
+  assert.match(p.notice(), /It was deleted meanwhile/)
+})
