@@ -21,7 +21,7 @@ const CHECK_AFTER = 300
 const FILE_LIMIT = 16 << 20
 
 export class Editor {
-  /** @param {App} app @param {string} path @param {() => void} close @param {() => void} saved */
+  /** @param {App} app @param {string} path @param {() => void} close @param {() => void} saved what is being read may be of before: it is to be read anew */
   constructor(app, path, close, saved) {
     this.app = app
     this.close = close
@@ -205,7 +205,10 @@ export class Editor {
       this.saved()
     } catch (err) {
       const { code } = asProblem(err)
-      if (code === "no_node" && !again) this.changed(null)
+      if (code === "no_node" && !again) {
+        this.changed(null)
+        this.saved() // it may have been made since
+      }
       // When this dialog is gone.
       else if (code === "bad_version" || code === "node_exists") setTimeout(() => this.conflict())
       else throw err
@@ -251,6 +254,7 @@ export class Editor {
       const answer = await app.api.ask("GET", this.url + "?format=json")
       const znode = await answer.json()
       const now = (this.heard = { znode, bytes: bytesOf(znode), tag: answer.etag, zxid: answer.zxid })
+      this.saved() // more may have been heard since
       const theirs = await opened(now.bytes)
       const mine = this.mine()
       // It was saved, though the answer was lost.
@@ -260,8 +264,10 @@ export class Editor {
         about: `You began with version ${count(base.version)}. Now there is version ${count(znode.stat.version)}, of zxid ${count(znode.stat.mzxid)}. Nothing of yours is saved yet.`,
         merge: (text) => this.rebase(now, theirs, !whole ? { ...theirs, text, bytes: new TextEncoder().encode(text) } : text === look(mine) ? mine : theirs) })
     } catch (err) {
-      if (asProblem(err).code === "no_node") this.heard = null
-      else app.shell.problem(err)
+      if (asProblem(err).code === "no_node") {
+        this.heard = null
+        this.saved()
+      } else app.shell.problem(err)
       this.free()
     }
   }

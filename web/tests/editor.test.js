@@ -6,7 +6,7 @@ import { gate, page, refused, settle, told } from "./page.js"
 const stat = (version, zxid) => ({ version, mzxid: zxid, czxid: 1, cversion: 0, ephemeral_owner: "", data_length: 1, num_children: 0 })
 const znode = (data, version, zxid) => ({ path: "/a", mode: "persistent", ttl_ms: 0, data, encoding: "utf8", stat: stat(version, zxid) })
 /** reading is what the page read of /a in a version, in the state of a zxid. */
-const reading = (data, version, zxid) => ({ znode: znode(data, version, zxid), bytes: new TextEncoder().encode(data), tag: `"${version}.1"`, zxid })
+const reading = (data, version, zxid, made = 1) => ({ znode: znode(data, version, zxid), bytes: new TextEncoder().encode(data), tag: `"${version}.${made}"`, zxid })
 /** answer is one that holds it. */
 const answer = (data, version, zxid) => told(zxid, znode(data, version, zxid), { headers: { ETag: `"${version}.1"` } })
 
@@ -51,4 +51,48 @@ test("a deletion that comes while one decides is told", async (t) => {
   p.click("Take theirs")
   await settle()
   assert.match(p.notice(), /It was deleted meanwhile/)
+})
+
+test("an answer of before does not say that a znode that was made again is gone", async (t) => {
+  for (const which of ["of a save", "of a comparison"]) {
+    await t.test(which, async (t) => {
+      const { held, open } = gate()
+      let again = () => {}
+      const p = await editing(t, () => held, () => again())
+      // The page reads it again when it is asked to.
+      again = () => p.e.changed(reading("new", 0, 4, 4))
+      p.e.area.value = "mine"
+      if (which === "of a save") {
+        p.e.review()
+        p.click("Save")
+      } else {
+        p.e.changed(reading("two", 1, 2))
+        await settle()
+        p.click("Compare")
+      }
+      await settle()
+      p.e.changed(reading("new", 0, 4, 4))
+      open(refused(3, 404, "no_node"))
+      await settle()
+      assert.match(p.notice(), /Somebody changed it meanwhile, at zxid 4/)
+    })
+  }
+})
+
+test("an answer of before does not let what was heard since be forgotten", async (t) => {
+  const { held, open } = gate()
+  let again = () => {}
+  const p = await editing(t, () => held, () => again())
+  again = () => p.e.changed(reading("three", 2, 3))
+  p.e.area.value = "mine"
+  p.e.changed(reading("two", 1, 2))
+  await settle()
+  p.click("Compare")
+  await settle()
+  again()
+  open(answer("two", 1, 2))
+  await settle()
+  p.click("Take theirs")
+  await settle()
+  assert.deepEqual([p.e.area.value, p.title().slice(0, 17)], ["three", "Editing version 2"])
 })
