@@ -38,6 +38,7 @@ export class Editor {
     this.kind = ""
     // While a dialog asks.
     this.busy = false
+    this.stopped = false
     /** What was read meanwhile; null: it is gone. @type {Reading | null | undefined} */
     this.heard = undefined
     this.timer = 0
@@ -115,6 +116,7 @@ export class Editor {
   }
 
   stop() {
+    this.stopped = true
     clearTimeout(this.timer)
     this.app.guards.delete(this.guard)
   }
@@ -198,6 +200,7 @@ export class Editor {
       this.base = { ...mine, tag: answer.etag, version: stat.version }
       if (again) this.heard = undefined
       this.app.shell.toast(`Saved: version ${count(stat.version)}.`, { kind: "good" })
+      if (this.stopped) return
       // What was written meanwhile stays.
       if (this.dirty()) this.title.textContent = `Editing version ${count(stat.version)}.`
       else if (keeps) this.put(mine)
@@ -205,6 +208,7 @@ export class Editor {
       this.saved()
     } catch (err) {
       const { code } = asProblem(err)
+      if (this.stopped) throw err
       if (code === "no_node" && !again) {
         this.changed(null)
         this.saved() // it may have been made since

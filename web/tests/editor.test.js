@@ -96,3 +96,39 @@ test("an answer of before does not let what was heard since be forgotten", async
   await settle()
   assert.deepEqual([p.e.area.value, p.title().slice(0, 17)], ["three", "Editing version 2"])
 })
+
+test("a save that is answered late does not end another editing", async (t) => {
+  const { held, open } = gate()
+  const p = await editing(t, () => held, () => p.closed.push("read anew what is shown now"))
+  p.e.area.value = "mine"
+  p.e.review()
+  p.click("Save")
+  await settle()
+  p.click("Cancel")
+  p.e.stop() // as the pane does
+  open(answer("mine", 1, 2))
+  await settle()
+  assert.deepEqual([p.closed, p.said], [[], ["Saved: version 1."]])
+})
+
+test("a save that is refused late is told, though nobody edits any more", async (t) => {
+  for (const [status, code, says] of [[404, "no_node", "There is no such znode."], [412, "bad_version", "Somebody changed it meanwhile."]]) {
+    await t.test(code, async (t) => {
+      const { held, open } = gate()
+      const p = await editing(t, (method) => (method === "PUT" ? held : answer("theirs", 1, 2)))
+      p.e.area.value = "mine"
+      p.e.review()
+      p.click("Save")
+      await settle()
+      p.click("Cancel")
+      p.e.stop()
+      p.e.element.remove()
+      open(refused(2, status, code))
+      await settle()
+      await new Promise((done) => setTimeout(done))
+      await settle()
+      assert.ok(p.text().includes(says), p.text())
+      assert.ok(!p.has("Merge"), "there is nothing to merge it into")
+    })
+  }
+})
