@@ -66,8 +66,11 @@ export class Editor {
 
   /** start edits what was read. @param {Reading} now */
   async start(now) {
+    this.busy = true
     const draft = await opened(now.bytes || new Uint8Array())
     this.rebase(now, draft, draft)
+    this.busy = false
+    this.hear()
   }
 
   /** rebase goes on with mine as a change of theirs. @param {Reading} now @param {Draft} theirs @param {Draft} mine */
@@ -155,8 +158,14 @@ export class Editor {
     const file = this.chosen.files?.[0]
     if (file && file.size > FILE_LIMIT) this.app.shell.toast(`${visible(file.name)} has ${size(file.size)}: too large for a znode.`, { kind: "bad" })
     else if (file) {
-      const bytes = new Uint8Array(await file.arrayBuffer())
-      this.put({ bytes, text: detect(bytes).text, packed: this.base.packed })
+      try {
+        const bytes = new Uint8Array(await file.arrayBuffer())
+        if (file !== this.chosen.files?.[0]) return
+        this.put({ bytes, text: detect(bytes).text, packed: this.base.packed })
+        if (!this.busy) this.hear()
+      } catch (err) {
+        this.app.shell.toast(`${visible(file.name)} cannot be read: ${err instanceof Error && err.message}`, { kind: "bad" })
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 import test from "node:test"
 import assert from "node:assert/strict"
 import { Editor } from "../static/editor.js"
+import { pack } from "../static/gzip.js"
 import { gate, page, refused, settle, told } from "./page.js"
 
 const stat = (version, zxid) => ({ version, mzxid: zxid, czxid: 1, cversion: 0, ephemeral_owner: "", data_length: 1, num_children: 0 })
@@ -131,4 +132,46 @@ test("a save that is refused late is told, though nobody edits any more", async 
       assert.ok(!p.has("Merge"), "there is nothing to merge it into")
     })
   }
+})
+
+/** file is one that is read when it is let. */
+const file = (name, bytes) => ({ name, size: 5, arrayBuffer: async () => bytes })
+const bytes = (text) => new TextEncoder().encode(text).buffer
+
+test("a file in place of the text leaves said what happened meanwhile", async (t) => {
+  const p = await editing(t)
+  p.e.changed(null)
+  p.e.chosen.files = [file("f", bytes("of a file"))]
+  p.e.chosen.fire("change")
+  await settle()
+  assert.equal(p.e.area.value, "of a file")
+  assert.ok(p.has("Create it again with this"), "or there is no way on")
+})
+
+test("the file that was chosen last counts, and one that cannot be read is told", async (t) => {
+  const p = await editing(t)
+  const { held, open } = gate()
+  p.e.chosen.files = [file("first", held)]
+  p.e.chosen.fire("change")
+  p.e.chosen.files = [file("second", bytes("second"))]
+  p.e.chosen.fire("change")
+  await settle()
+  open(bytes("first"))
+  await settle()
+  assert.equal(p.e.area.value, "second")
+  p.e.chosen.files = [file("third", Promise.reject(new Error("it went")))]
+  p.e.chosen.fire("change")
+  await settle()
+  assert.deepEqual(p.said, ["third cannot be read: it went"])
+})
+
+test("a change that comes while what is packed is unpacked is told", async (t) => {
+  const p = page(t)
+  const e = new Editor(p.app, "/a", () => {}, () => {})
+  const packed = await pack(new TextEncoder().encode("long ".repeat(1e5)))
+  const begun = e.start({ ...reading("", 0, 1), bytes: packed })
+  e.changed(reading("two", 1, 2))
+  await begun
+  await settle()
+  assert.deepEqual([e.area.value, e.title.textContent.slice(0, 17)], ["two", "Editing version 1"])
 })
