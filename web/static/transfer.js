@@ -75,9 +75,9 @@ async function foretell(app, trees, move, replace, signal) {
   return { rows: list(all.flat()), state: JSON.stringify([replace, state]) }
 }
 
-/** load loads trees, and says what that did. @param {App} app @param {TreeLine[][]} trees @param {(tree: TreeLine[]) => string} url
- * @param {PathToPath} move @param {(text: string) => void} tell @param {AbortSignal} signal */
-async function load(app, trees, url, move, tell, signal) {
+/** load loads trees, each at a path, and says what that did. @param {App} app @param {{tree: TreeLine[], path: string, url: string}[]} plan
+ * @param {(text: string) => void} tell @param {AbortSignal} signal */
+async function load(app, plan, tell, signal) {
   const sum = /** @type {Loaded} */ ({ made: 0, changed: 0, same: 0, kept: 0, skipped: 0 })
   const add = (/** @type {any} */ told) => { for (const k in sum) sum[k] += told?.[k] || 0 }
   const words = () => Object.entries(sum).map(([what, n]) => `${count(n)} ${what}`).join(", ") + ". "
@@ -85,9 +85,9 @@ async function load(app, trees, url, move, tell, signal) {
   const timer = setInterval(() => amount(app, at).then((n) => tell(`Loading. At ${at} ${many(n.znodes, "znode")} so far…`), () => {}), PROGRESS_MS)
   try {
     tell("Loading…")
-    for (const t of trees) {
-      at = move(t[0].path)
-      add(await (await app.api.write("PUT", url(t), { body: ndjson(t), timeout: LOAD_MS, signal })).json())
+    for (const { tree, path, url } of plan) {
+      at = path
+      add(await (await app.api.write("PUT", url, { body: ndjson(tree), timeout: LOAD_MS, signal })).json())
     }
     return words()
   } catch (err) {
@@ -113,15 +113,18 @@ export function importDialog(app, path) {
   async function choose() {
     const f = file.files?.[0]
     if (!f) return
+    const mine = ++turn
     trees = []
     fill(view, wait())
     try {
       const read = await readFile(f)
+      if (mine !== turn) return // another was chosen
       if (read.mistakes.length) {
         return fill(view, h("div", { class: "problem" }, "The file cannot be loaded as it is:", h("ul", { class: "paths" }, read.mistakes.map((m) => h("li", null, `Line ${m.line}: `, shown(m.text))))))
       }
       trees = read.trees
     } catch (err) {
+      if (mine !== turn) return
       return fill(view, problemBox(err instanceof Problem ? err : refusal(`The file cannot be read: ${err instanceof Error ? err.message : ""}`)))
     }
     from = common(trees.map((t) => t[0].path))
@@ -143,13 +146,16 @@ export function importDialog(app, path) {
     must(file, !trees.length && "Choose a file that can be loaded first.")
     must(to, mistake(to.value))
     const looked = seen
-    if (replace.box.checked && (await look()).state !== looked) {
+    // What is changed in the dialog from here on is of the next time.
+    const plan = trees.map((tree) => ({ tree, path: move(tree[0].path), url: url(tree) }))
+    if (replace.box.checked && (!looked || (await look()).state !== looked)) {
       await preview()
       throw refusal("What is there is not what was shown: look again before you replace it.")
     }
     loading = true
     try {
-      result = [h("p", null, await load(app, trees, url, move, (t) => { if (loading) d.trouble(t) }, stop.signal), "Now the file and the tree compare so:"), (await look()).rows]
+      result = [h("p", null, await load(app, plan, (t) => { if (loading) d.trouble(t) }, stop.signal))]
+      result.push(h("p", null, "Now the file and the tree compare so:"), (await look()).rows)
     } catch (err) {
       await preview()
       throw err
