@@ -24,10 +24,11 @@ function place(app, path, moves) {
   const to = input(moves ? path : path + "-copy"), parents = check("Make parents that are missing")
   // What is made, once it is read.
   let lines = /** @type {TreeLine[]} */ ([])
+  let reading = Promise.resolve()
 
-  const look = () => {
+  function look() {
     fill(notes, wait()) // what was counted before is past
-    return read().catch((err) => fill(notes, problemBox(err)))
+    reading = read().catch((err) => fill(notes, problemBox(err, look)))
   }
   async function read() {
     lines = []
@@ -51,20 +52,21 @@ function place(app, path, moves) {
     if (!lines.length) throw refusal("It cannot be done as it is.")
     must(to, mistake(to.value))
     must(to, (to.value === path || moves && isBelow(to.value, path)) && "It needs another path, and cannot move below itself.")
+    const place = to.value // more may be typed meanwhile
     try {
       await txn(app, json().ops, ephemeral() ? own.id : "")
     } catch (err) {
-      reading = look()
+      look()
       throw err
     }
-    await keepNumbers(app, lines, to.value).catch(app.shell.problem)
-    done(app, `${path} is ${moves ? "moved" : "copied"} to ${to.value}.`)
+    await keepNumbers(app, lines, place).catch(app.shell.problem)
+    done(app, `${path} is ${moves ? "moved" : "copied"} to ${place}.`)
     if (moves) unmark(app, (p) => isBelow(p, path))
-    visit(app, to.value)
+    visit(app, place)
   }
   openDialog({
     title: `${label} a znode`, buttons: [{ label, kind: "main", run }],
     body: [h("div", { oninput: draw }, h("p", null, shown(path), " with all below it"), field("To the path", to), parents.element, notes), box.element],
   })
-  let reading = look()
+  look()
 }

@@ -106,5 +106,6 @@ export function removeDialog(app, paths) {
     throw fits ? refused[0].err : refusal(`${gone.length} of ${all.length} deleted. ${refused.slice(0, 5).map((r) => `${r.path}: ${sentence(r.err)}`).join(" ")}`)
   }
   const d = openDialog({ title: tops[1] ? `Delete ${tops.length} znodes` : "Delete a znode", body: [body, box.element], buttons: [{ label: "Delete", kind: "danger", run }] })
-  draw().catch((err) => fill(body, problemBox(err)))
+  const first = () => draw().catch((err) => fill(body, problemBox(err, first)))
+  first()
 }

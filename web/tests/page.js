@@ -78,9 +78,9 @@ export async function settle() {
 /** page is an app whose requests answer(method, url, request) answers. @param {import("node:test").TestContext} t */
 export function page(t, answer) {
   const body = new Element("body")
-  Object.assign(globalThis, { window: globalThis, document: { body, hidden: false, createElement: (tag) => new Element(tag), createElementNS: (_, tag) => new Element(tag), querySelector: () => null }, confirm: () => true })
+  Object.assign(globalThis, { window: globalThis, document: { body, hidden: false, createElement: (tag) => new Element(tag), createElementNS: (_, tag) => new Element(tag), querySelector: () => null }, location: { href: "http://x/ui/", origin: "http://x" }, addEventListener() {}, confirm: () => true })
   t.mock.method(globalThis, "fetch", async (url, ask) => answer(ask.method, new URL(url, "http://x"), ask))
-  const said = [], gone = [], api = new Api()
+  const said = [], gone = [], api = new Api("http://x")
   const app = {
     api, config: { member: "n1" }, guards: new Set(), readOnly: () => false,
     shell: { toast: (text) => { said.push(text); return { close() {} } }, problem: (err) => said.push(err.message), tools: new Element("div"), curl() {} },
