@@ -27,7 +27,7 @@ function make(app) {
   // The key to it, kept nowhere else, and its public name; "" while there is none.
   const s = { id: "", owner: "", open }
   const chip = button("", show)
-  const url = (tail = "") => app.api.url(`/v1/sessions/${s.id}${tail}`)
+  const url = (tail = "", id = s.id) => app.api.url(`/v1/sessions/${id}${tail}`)
   let timer = 0
   let opening = /** @type {Promise<void> | null} */ (null)
 
@@ -67,14 +67,15 @@ function make(app) {
     s.id = s.owner = ""
     chip.remove()
   }
-  async function close() {
-    if (s.id) await app.api.write("DELETE", url())
-    ended("")
-  }
   function show() {
+    const { id, owner } = s
+    async function close() {
+      await app.api.write("DELETE", url("", id))
+      if (id === s.id) ended("") // another may have been opened since
+    }
     const d = openDialog({
-      title: `Session ${s.owner}`, buttons: app.readOnly() ? [] : [{ label: "Close the session", kind: "danger", run: close }],
-      body: [h("p", null, "Closing or reloading the page ends it, and its ephemeral znodes go. ", h("a", { href: link("sessions", s.owner), onclick: () => d.close() }, "What it holds"))],
+      title: `Session ${owner}`, buttons: app.readOnly() ? [] : [{ label: "Close the session", kind: "danger", run: close }],
+      body: [h("p", null, "Closing or reloading the page ends it, and its ephemeral znodes go. ", h("a", { href: link("sessions", owner), onclick: () => d.close() }, "What it holds"))],
     })
   }
   addEventListener("pagehide", () => {

@@ -2,6 +2,7 @@ import test from "node:test"
 import assert from "node:assert/strict"
 import { Problem } from "../static/problems.js"
 import { ownSession } from "../static/own-session.js"
+import { gate, page as aPage, refused, settle, told } from "./page.js"
 
 const settled = () => new Promise((done) => setImmediate(done))
 
@@ -82,4 +83,25 @@ test("a session that is over is not used again: a new one is opened", async (t) 
   assert.equal(await own.open(), "secret")
   assert.deepEqual(p.sent, ["POST /v1/sessions/secret/keepalive", "POST /v1/sessions"])
   assert.match(p.said[0], /s7, is over.*killed/)
+})
+
+test("what closes a session closes no other that was opened since", async (t) => {
+  const { held, open } = gate()
+  let ids = 0
+  const deleted = []
+  const p = aPage(t, (method, url) => {
+    if (url.pathname === "/v1/sessions") return told(++ids, { id: `secret${ids}`, owner: `s${ids}`, timeout_ms: 150000 })
+    if (method === "POST") return refused(2, 410, "session_expired")
+    return deleted.push(url.pathname) && held
+  })
+  t.mock.timers.enable({ apis: ["setTimeout"] })
+  const own = ownSession(p.app)
+  await own.open()
+  p.click("Session s1", p.app.shell.tools)
+  p.click("Close the session")
+  await settle()
+  assert.equal(await own.open(), "secret2", "the first was not renewed: it is over")
+  open(told(3, ""))
+  await settle()
+  assert.deepEqual([deleted, own.id, own.owner, p.has("Session s2", p.app.shell.tools)], [["/v1/sessions/secret1"], "secret2", "s2", true])
 })
