@@ -5,11 +5,11 @@ const VALUE_LIMIT = 4096 // characters
 
 /** @returns {Settings} */
 export function settings() {
-  const memory = new Map()
+  const memory = new Map() // what the browser did not keep
   return {
     get(name, otherwise = "") {
       try {
-        return localStorage.getItem(PREFIX + name) ?? memory.get(name) ?? otherwise
+        return memory.get(name) ?? localStorage.getItem(PREFIX + name) ?? otherwise
       } catch {
         return memory.get(name) ?? otherwise
       }
@@ -19,6 +19,7 @@ export function settings() {
       memory.set(name, value)
       try {
         localStorage.setItem(PREFIX + name, value)
+        memory.delete(name)
       } catch {
         // Full or forbidden: it lasts as long as the page.
       }
