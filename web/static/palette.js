@@ -53,6 +53,7 @@ export function openPalette(app) {
   function ask(pause) {
     clearTimeout(timer)
     asking.abort()
+    choose(-1) // what is typed counts
     asking = new AbortController()
     if (pause >= 0) timer = window.setTimeout(complete, pause, typed(), asking.signal)
   }
@@ -60,22 +61,25 @@ export function openPalette(app) {
   async function complete(text, signal) {
     const dir = parent(text)
     const prefix = text === "/" ? "" : base(text)
-    let trouble = ""
-    absent = ""
-    offers = text === "/" ? recent(app).map((path) => ({ path, text: path, note: "recent" })) : []
+    let trouble = "", missing = ""
+    const found = /** @type {typeof offers} */ (text === "/" ? recent(app).map((path) => ({ path, text: path, note: "recent" })) : [])
     try {
       const { children, next } = await app.api.get("/v1/children", dir, { query: { prefix, limit: OFFERED, include: "stat" }, signal })
       for (const { name, stat: { num_children: n } } of children) {
         const path = join(dir, name)
-        offers.push({ path, text: name, note: n ? `${count(n)} below` : "", next: n ? path + "/" : path })
+        found.push({ path, text: name, note: n ? `${count(n)} below` : "", next: n ? path + "/" : path })
       }
-      if (prefix && children[0]?.name !== prefix) absent = text
-      trouble = next ? `The first ${OFFERED}.` : absent && !children.length ? `There is nothing at ${text}.` : ""
+      if (prefix && children[0]?.name !== prefix) missing = text
+      trouble = next ? `The first ${OFFERED}.` : missing && !children.length ? `There is nothing at ${text}.` : ""
     } catch (err) {
-      if (asProblem(err).code === "no_node") absent = text
-      trouble = absent ? `There is nothing at ${dir}.` : sentence(err)
+      if (asProblem(err).code === "no_node") missing = text
+      trouble = missing ? `There is nothing at ${dir}.` : sentence(err)
     }
     if (signal.aborted) return
+    // Until here what is shown is what can be chosen.
+    offers = found
+    absent = missing
+    if (!absent) dialog.trouble("")
     if (absent && !app.readOnly() && !mistake(absent)) offers.push({ path: absent, text: `Create ${absent}`, create: true })
     fill(said, visible(trouble))
     fill(list, offers.map((o, i) => h("li", { role: "option", id: `${list.id}-${i}`, "aria-selected": "false", onclick: () => { choose(i); if (enter()) dialog.close() } },
@@ -97,7 +101,7 @@ export function openPalette(app) {
     const next = (offers[at] || offers.find((o) => o.next))?.next
     if (e.key === "ArrowDown" && n) choose((at + 1) % n)
     else if (e.key === "ArrowUp" && n) choose((at <= 0 ? n : at) - 1)
-    else if (e.key === "Tab" && !e.shiftKey && next && next !== input.value) {
+    else if (e.key === "Tab" && !e.shiftKey && next?.startsWith(typed()) && next !== input.value) {
       input.value = next
       ask(0)
     } else return
@@ -108,6 +112,7 @@ export function openPalette(app) {
     const path = offer?.path || typed().replace(/(.)\/+$/, "$1")
     const wrong = mistake(path) || (path === absent && !offer ? "There is nothing there." : "")
     dialog.trouble(wrong)
+    if (path === absent) ask(0) // it may have been made since
     if (offer?.create) setTimeout(createDialog, 0, app, parent(path), { name: base(path) })
     else if (!wrong) app.route.go(link("tree", path))
     return !wrong
