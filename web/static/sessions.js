@@ -99,7 +99,7 @@ function detail(app, owner, ended) {
 export function sessionsView(app, place) {
   const after = () => place.query.get("after") || undefined
   const url = () => app.api.url("/v1/sessions", undefined, { limit: PAGE, after: after() })
-  const list = listing(app, {
+  const make = () => listing(app, {
     label: "Sessions, oldest first", noun: ["session", "sessions"], columns: ["Session", "Opened", "Timeout", "Expires in, if not renewed"], url, after, stale,
     rows: (body) => body.sessions, key: (s) => s.owner, link: (after) => link("sessions", place.path, { after }),
     renew: (row, s) => countdown(/** @type {HTMLElement} */ (row.lastElementChild), s.expires_in_ms),
@@ -109,11 +109,12 @@ export function sessionsView(app, place) {
       return h("tr", null, h("th", { scope: "row" }, h("a", { href: link("sessions", s.owner, { after: after() }) }, s.owner), " ", mine(app, s.owner)), cell(moment(s.opened)), cell(span(s.timeout_ms)), left)
     },
   })
-  const chosen = h("div")
+  let list = make()
+  const chosen = h("div"), page = h("div", null, list.element)
   const element = h("section", { class: "page" }, h("h2", null, "Sessions"),
-    quiet("A session holds ephemeral znodes and watches for a client, until it is closed or not renewed for its timeout."), chosen, list.element)
+    quiet("A session holds ephemeral znodes and watches for a client, until it is closed or not renewed for its timeout."), chosen, page)
   function choose() {
-    fill(chosen, place.path && detail(app, place.path, list.now))
+    fill(chosen, place.path && detail(app, place.path, () => list.now()))
     app.shell.curl([url(), ...(place.path ? [urlOf(app, place.path)] : [])].map((u) => curl("GET", u)))
   }
   const timer = setInterval(() => countdowns(element).forEach(run), 1000)
@@ -124,7 +125,8 @@ export function sessionsView(app, place) {
       const was = place
       place = to
       choose()
-      if (was.query.get("after") !== to.query.get("after")) list.now()
+      // What is there is of another page.
+      if (was.query.get("after") !== to.query.get("after")) fill(page, (list = make()).element)
     },
     close: () => clearInterval(timer),
   }

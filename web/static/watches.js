@@ -41,21 +41,21 @@ export function watchesView(app, place) {
   const after = () => place.query.get("after") || undefined
   const all = h("a", { href: link("watches") }, "Show all")
   const form = askPath("Only watches at this path", "Show", (path) => app.route.go(link("watches", "", { path })), all)
-  const list = table(app, path, after)
+  const list = h("div")
   const streams = poll(STREAMS_EVERY, () => metrics(app), (samples, body) => fill(body,
     quiet(`Streams leave no trace and are not listed. Member ${visible(app.config.member)} serves ${many(sum(samples, "holt_streams"), "stream or long poll", "streams and long polls")} now, this page's own among them.`)))
   function said() {
     form.field.value = path()
     all.hidden = !path()
+    fill(list, table(app, path, after).element) // what is there is of another place
     app.shell.curl([curl("GET", urlOf(app, path(), after()))])
   }
   said()
   return {
-    element: h("section", { class: "page" }, h("h2", null, "Watches"), form.element, list.element, streams.element),
+    element: h("section", { class: "page" }, h("h2", null, "Watches"), form.element, list, streams.element),
     update(to) {
       place = to
       said()
-      list.now()
     },
     close() {},
   }

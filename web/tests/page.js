@@ -62,6 +62,10 @@ class Element {
   querySelector() {
     return null
   }
+  /** Knows [data-…] alone. */
+  querySelectorAll(selector) {
+    return this.all().filter((e) => selector.slice(6, -1) in e.dataset)
+  }
   scrollIntoView() {}
   setSelectionRange() {}
   focus() {}
