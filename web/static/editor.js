@@ -228,6 +228,13 @@ export class Editor {
     }
   }
 
+  /** remake makes the znode again, as it is here. */
+  remake() {
+    if (this.busy) return
+    this.busy = true
+    this.save(false, true).catch(this.app.shell.problem).finally(() => this.free())
+  }
+
   /** changed is told of each reading, and of null when the znode is gone. @param {Reading | null} now */
   changed(now) {
     this.heard = now
@@ -239,7 +246,7 @@ export class Editor {
     const { heard } = this
     /** @param {string} text @param {string} [label] @param {() => void} [onclick] */
     const say = (text, label, onclick) => fill(this.notice, h("p", { class: "notice" }, text, " ", label && h("button", { type: "button", onclick }, label)))
-    if (heard === null) return say(`It was deleted meanwhile.${this.was?.stat.ephemeral_owner ? " It was ephemeral; made again it stays." : ""}`, "Create it again with this", () => this.save(false, true).catch(this.app.shell.problem))
+    if (heard === null) return say(`It was deleted meanwhile.${this.was?.stat.ephemeral_owner ? " It was ephemeral; made again it stays." : ""}`, "Create it again with this", () => this.remake())
     if (!heard) return
     const { mzxid, version } = heard.znode.stat
     if (heard.tag === this.base.tag) {

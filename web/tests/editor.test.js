@@ -175,3 +175,18 @@ test("a change that comes while what is packed is unpacked is told", async (t) =
   await settle()
   assert.deepEqual([e.area.value, e.title.textContent.slice(0, 17)], ["two", "Editing version 1"])
 })
+
+test("a znode is made again once, however often one clicks", async (t) => {
+  const { held, open } = gate()
+  let wrote = 0
+  const p = await editing(t, (method) => (method === "PUT" ? ++wrote && held : answer("mine", 0, 5)))
+  p.e.area.value = "mine"
+  p.e.changed(null)
+  p.click("Create it again with this")
+  p.click("Create it again with this")
+  await settle()
+  assert.equal(wrote, 1)
+  open(answer("mine", 0, 5))
+  await settle()
+  assert.deepEqual([p.closed, p.said], [["closed"], ["Saved: version 0."]])
+})
