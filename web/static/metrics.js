@@ -1,5 +1,7 @@
 // What /metrics says (the text format of Prometheus), and what two readings say about the time between them.
 
+import { Problem } from "./problems.js"
+
 // More are not read.
 const SAMPLES_MAX = 20000
 
@@ -22,7 +24,11 @@ export function parse(text) {
 }
 
 /** metrics reads those of this member. @param {App} app */
-export const metrics = async (app) => parse(await (await app.api.ask("GET", "/metrics")).text())
+export async function metrics(app) {
+  const samples = parse(await (await app.api.ask("GET", "/metrics")).text())
+  if (!samples.length) throw new Problem({ code: "unreachable", detail: "Something else answered." })
+  return samples
+}
 
 /** since is by how much the samples grew after an earlier reading. @param {Sample[]} before @param {Sample[]} after */
 export function since(before, after) {

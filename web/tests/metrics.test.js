@@ -1,6 +1,6 @@
 import { test } from "node:test"
 import assert from "node:assert/strict"
-import { parse, quantile, since, sum } from "../static/metrics.js"
+import { metrics, parse, quantile, since, sum } from "../static/metrics.js"
 
 test("samples are read, with labels, exponents and what is no number", () => {
   const cases = [
@@ -71,4 +71,10 @@ test("histograms of several series add up, but for those that do not count", () 
   assert.equal(quantile(0.5, s, "h", (l) => l.m === "x"), 0.5)
   assert.equal(quantile(0.5, s, "h", (l) => l.m === "y"), 1.5)
   assert.equal(quantile(0.5, s, "h"), 1)
+})
+
+test("an answer without samples is none: nothing is zero because of it", async () => {
+  const app = (text) => ({ api: { ask: async () => ({ text: async () => text }) } })
+  await assert.rejects(metrics(app("<!doctype html><title>Sign in</title>")), (err) => err.code === "unreachable")
+  assert.equal((await metrics(app("holt_zxid 7\n")))[0].value, 7)
 })
