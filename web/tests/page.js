@@ -18,6 +18,9 @@ class Element {
   get firstElementChild() {
     return this.children[0] || null
   }
+  contains(e) {
+    return e === this || this.all().includes(e)
+  }
   get isConnected() {
     return this === document.body || !!this.parent?.isConnected
   }
