@@ -64,6 +64,11 @@ export function removeDialog(app, paths) {
   const box = curlBox(), typed = input("")
   let items = /** @type {Doomed[]} */ ([]), word = "", fits = true, small = true
 
+  /** again shows what is there now. */
+  function again() {
+    items = []
+    return draw().catch((err) => fill(body, problemBox(err, again)))
+  }
   async function draw() {
     items = await look(app, tops)
     const most = await limits(app), n = total(items), bytes = items.reduce((s, x) => s + x.bytes, 0), name = base(items[0]?.path || "")
@@ -90,7 +95,7 @@ export function removeDialog(app, paths) {
   async function run() {
     if (!items.length) throw refusal("Nothing can be deleted, or not yet.")
     must(typed, typed.value !== word && `Type ${word} to confirm.`)
-    const all = items, again = () => draw().catch(() => {})
+    const all = items
     const copy = small ? await takeCopy(app, all).catch(async (err) => { await again(); throw err }) : null
     const { gone, unknown, refused } = await deleteAll(app, fits ? [all] : all.map((i) => [i]), d)
     const of = (/** @type {Doomed[]} */ some) => copy && { ...copy, trees: copy.trees.filter((t) => some.find((i) => i.path === t[0].path)) }
@@ -101,11 +106,9 @@ export function removeDialog(app, paths) {
     const here = app.route.place.section === "tree" && went(app.route.place.path)
     if (here) visit(app, parent(here.path))
     if (!refused.length) return
-    // Show what is there now.
     await again()
     throw fits ? refused[0].err : refusal(`${gone.length} of ${all.length} deleted. ${refused.slice(0, 5).map((r) => `${r.path}: ${sentence(r.err)}`).join(" ")}`)
   }
   const d = openDialog({ title: tops[1] ? `Delete ${tops.length} znodes` : "Delete a znode", body: [body, box.element], buttons: [{ label: "Delete", kind: "danger", run }] })
-  const first = () => draw().catch((err) => fill(body, problemBox(err, first)))
-  first()
+  again()
 }

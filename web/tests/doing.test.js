@@ -46,3 +46,27 @@ test("what could not be looked at may be looked at again", async (t) => {
     })
   }
 })
+
+test("what a delete that was refused left there is shown, or that it is not known", async (t) => {
+  let busy = false
+  const p = page(t, (method, url) => {
+    if (method === "DELETE") return (busy = true) && refused(6, 412, "bad_version")
+    if (busy) return refused(6, 429, "throttled")
+    return url.pathname === "/v1/limits" ? told(5, { ...limits, tree_delete: 10 }) : told(5, { results: [{ path: "/a", stat: { ...stat, data_length: 3, cversion: 0 } }] })
+  })
+  removeDialog(p.app, ["/a"])
+  await settle()
+  assert.match(p.text(), /1 znode with/)
+  p.click("Delete")
+  await settle()
+  assert.match(p.text(), /Somebody changed it meanwhile/)
+  assert.doesNotMatch(p.text(), /1 znode with/, "that was before")
+  assert.match(p.text(), /The server is busy/)
+  p.click("Delete")
+  await settle()
+  assert.match(p.text(), /Nothing can be deleted, or not yet/)
+  busy = false
+  p.click("Try again")
+  await settle()
+  assert.match(p.text(), /1 znode with/)
+})
