@@ -273,6 +273,7 @@ export class Editor {
     try {
       const answer = await app.api.ask("GET", this.url + "?format=json")
       const znode = await answer.json()
+      if (this.stopped) return
       const now = (this.heard = { znode, bytes: bytesOf(znode), tag: answer.etag, zxid: answer.zxid })
       this.saved() // more may have been heard since
       const theirs = await opened(now.bytes)
@@ -284,6 +285,7 @@ export class Editor {
         about: `You began with version ${count(base.version)}. Now there is version ${count(znode.stat.version)}, of zxid ${count(znode.stat.mzxid)}. Nothing of yours is saved yet.`,
         merge: (text) => this.rebase(now, theirs, !whole ? { ...theirs, text, bytes: new TextEncoder().encode(text) } : text === look(mine) ? mine : theirs) })
     } catch (err) {
+      if (this.stopped) return
       if (asProblem(err).code === "no_node") {
         this.heard = null
         this.saved()

@@ -190,3 +190,21 @@ test("a znode is made again once, however often one clicks", async (t) => {
   await settle()
   assert.deepEqual([p.closed, p.said], [["closed"], ["Saved: version 0."]])
 })
+
+test("who stopped editing is asked nothing about it, and told of no trouble with it", async (t) => {
+  for (const [what, late] of [["an answer", () => answer("two", 1, 2)], ["a refusal", () => refused(2, 429, "throttled")]]) {
+    await t.test(what, async (t) => {
+      const { held, open } = gate()
+      const p = await editing(t, () => held, () => p.said.push("read anew what is shown now"))
+      p.e.area.value = "mine"
+      p.e.changed(reading("two", 1, 2))
+      await settle()
+      p.click("Compare")
+      await settle()
+      p.e.stop()
+      open(late())
+      await settle()
+      assert.deepEqual([p.has("Merge"), p.said], [false, []])
+    })
+  }
+})
