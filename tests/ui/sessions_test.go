@@ -86,6 +86,7 @@ func TestSessionsOfAMemberThatIsGone(t *testing.T) {
 	s := hold(t, m)
 	p := chromium.Open(t, m.URL+"/ui/#/sessions", Options{})
 	p.Find("link", s.Owner)
+	p.See("Live · zxid") // its worker is here, too
 	m.Kill()
 	p.Click("button", "Refresh")
 	p.See("Not refreshed since", "The server does not answer.", "not known now")
