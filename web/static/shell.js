@@ -41,9 +41,13 @@ export function makeShell(config, settings) {
     toasts.append(element)
     while (toasts.childElementCount > TOASTS) toasts.firstElementChild?.remove()
     let timer = setTimeout(close, options.ms || TOAST_MS)
-    element.addEventListener("pointerenter", () => clearTimeout(timer))
-    element.addEventListener("focusin", () => clearTimeout(timer))
-    element.addEventListener("pointerleave", () => { timer = setTimeout(close, TOAST_MS) })
+    for (const comes of ["pointerenter", "focusin"]) element.addEventListener(comes, () => clearTimeout(timer))
+    for (const goes of ["pointerleave", "focusout"]) {
+      element.addEventListener(goes, () => {
+        clearTimeout(timer)
+        timer = setTimeout(close, TOAST_MS)
+      })
+    }
     function close() {
       clearTimeout(timer)
       element.remove()
