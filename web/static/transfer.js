@@ -150,7 +150,8 @@ export function importDialog(app, path) {
     const plan = trees.map((tree) => ({ tree, path: move(tree[0].path), url: url(tree) }))
     if (replace.box.checked && (!looked || (await look()).state !== looked)) {
       await preview()
-      throw refusal("What is there is not what was shown: look again before you replace it.")
+      throw refusal(looked ? "What is there is not what was shown: look again before you replace it."
+        : "What would be replaced could not be shown, so nothing was. In a terminal, holt import replaces it unseen.")
     }
     loading = true
     try {

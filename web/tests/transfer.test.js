@@ -49,7 +49,7 @@ test("nothing is replaced that could not be looked at", async (t) => {
   p.click("Import")
   await settle()
   assert.deepEqual(wrote, [])
-  assert.match(p.text(), /look again before you replace it/)
+  assert.match(p.text(), /could not be shown, so nothing was/)
 })
 
 test("the file that was chosen last is imported", async (t) => {
