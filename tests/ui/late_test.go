@@ -2,13 +2,18 @@ package ui
 
 import (
 	"context"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"holt/httpapi/client"
+	"holt/tests/harness"
 )
 
 // Answers that come late.
@@ -127,4 +132,79 @@ func TestAnEditThatWasNotGoneTo(t *testing.T) {
 	p.Until("it is shown", `document.querySelector(".znode h2").textContent == "two" && !document.querySelector(".znode .editor, .znode [role=status] p") && !!document.querySelector(".viewer, .editor")`)
 	p.Gone("textbox", "Data of /two")
 	p.Find("button", "Edit")
+}
+
+// What is made while the page hears that it is not there is shown all the same.
+func TestAZnodeIsMadeWhileItIsSaidToBeMissing(t *testing.T) {
+	m := serve(t, nil)
+	put(t, m, "/before", "")
+	b := stand(t, m)
+	come, leave := make(chan struct{}), make(chan struct{})
+	var one sync.Once
+	var followed, others atomic.Int64 // streams that tell of it, and that do not
+	b.do(func(w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+		switch r.URL.Path {
+		case "/v1/watch":
+			of := &others
+			if slices.Contains(r.URL.Query()["path"], "/one") {
+				of = &followed
+			}
+			of.Add(1)
+			defer of.Add(-1)
+			next.ServeHTTP(w, r)
+			return true
+		case "/v1/znodes/one":
+			held := false
+			one.Do(func() {
+				held = true
+				answer := httptest.NewRecorder()
+				next.ServeHTTP(answer, r)
+				close(come)
+				<-leave
+				maps.Copy(w.Header(), answer.Header())
+				w.WriteHeader(answer.Code)
+				_, _ = w.Write(answer.Body.Bytes())
+			})
+			return held
+		}
+		return false
+	})
+	p := chromium.Open(t, b.URL+"/ui/#/tree/before", Options{})
+	p.See("Live · zxid 1")
+	Eval[bool](p, `window.said = "", new MutationObserver(() => { said += document.querySelector(".znode").textContent }).observe(document.body, { childList: true, subtree: true }),
+		location.hash = "#/tree/one", true`)
+	<-come // it asked, and will hear that there is none
+	harness.Eventually(t, Patience, "it is followed", func() bool { return followed.Load() == 1 && others.Load() == 0 })
+	put(t, m, "/one", "it is there")
+	p.See("Live · zxid 2") // it was told
+	close(leave)
+	p.See("it is there")
+	if said := Eval[string](p, "said"); strings.Contains(said, "There is no znode at this path") {
+		t.Errorf("the page said %q", said)
+	}
+}
+
+// A member that refuses a read for a while refuses it for a while only, whatever else happens.
+func TestAReadThatIsRefusedIsTriedAgain(t *testing.T) {
+	m := serve(t, nil)
+	put(t, m, "/before", "")
+	put(t, m, "/one", "it is there")
+	b := stand(t, m)
+	p := chromium.Open(t, b.URL+"/ui/#/tree/before", Options{})
+	p.See("Live · zxid 2")
+	b.do(func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		refused := r.Method == http.MethodGet && r.URL.Path == "/v1/znodes/one"
+		if refused {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.Header().Set("Holt-Zxid", "2")
+			w.WriteHeader(http.StatusTooManyRequests)
+			_, _ = io.WriteString(w, `{"type":"about:blank","title":"Too many requests","status":429,"code":"throttled"}`)
+		}
+		return refused
+	})
+	Eval[bool](p, `location.hash = "#/tree/one", true`)
+	p.See("The server is busy.")
+	b.nothing()
+	p.See("it is there")
+	p.NotSee("The server is busy.")
 }
