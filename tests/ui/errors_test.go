@@ -32,6 +32,12 @@ func TestThePageIsNeverBlank(t *testing.T) {
 	p.Click("button", "Try again")
 	p.Find("treeitem", "/")
 
+	block(p, "*://*:*/ui/config.json")
+	p.Reload()
+	p.See("The page tries again by itself.")
+	block(p)
+	p.Find("treeitem", "/") // it did
+
 	block(p, "*://*:*/ui/store.js")
 	p.Reload()
 	p.See("holt")

@@ -4,7 +4,7 @@ import { Api } from "./api.js"
 import { settings as makeSettings } from "./settings.js"
 import { Router, link } from "./route.js"
 import { makeShell } from "./shell.js"
-import { problemBox } from "./problems.js"
+import { asProblem, problemBox } from "./problems.js"
 import { fill, h } from "./dom.js"
 import { visible } from "./path.js"
 import { Live } from "./live.js"
@@ -22,11 +22,33 @@ import { clusterView } from "./cluster.js"
 const views = { tree: treeView, sessions: sessionsView, watches: watchesView, events: eventsView, cluster: clusterView }
 const titles = { tree: "", sessions: "Sessions", watches: "Watches", events: "Events", cluster: "Cluster" }
 
+const AGAIN = 3000 // ms until the page tries to start once more
+
+/** @param {unknown} err @param {() => void} again */
+const notStarted = (err, again) => fill(document.body, h("main", { class: "still" }, h("h1", null, "holt"), problemBox(err, again)))
+
+/** configuration is what the page begins with. While it cannot be had the page says why, and asks again. @param {Api} api @returns {Promise<Config>} */
+async function configuration(api) {
+  let said = "", wake = () => {}
+  for (;;) {
+    try {
+      return await api.get("/ui/config.json")
+    } catch (err) {
+      const { code } = asProblem(err)
+      if (code !== said) notStarted(err, () => wake())
+      said = code
+      await new Promise((go) => {
+        wake = () => go(null)
+        setTimeout(wake, AGAIN)
+      })
+    }
+  }
+}
+
 async function start() {
   const api = new Api()
   const settings = makeSettings()
-  /** @type {Config} */
-  const config = await api.get("/ui/config.json")
+  const config = await configuration(api)
   config.banner = visible(config.banner)
   const shell = makeShell(config, settings)
   const live = new Live(api, undefined, config.version)
@@ -95,4 +117,4 @@ function listenToKeys(app, shell) {
   }, true)
 }
 
-start().catch((err) => fill(document.body, h("main", { class: "still" }, h("h1", null, "holt"), problemBox(err, () => location.reload()))))
+start().catch((err) => notStarted(err, () => location.reload()))
