@@ -33,16 +33,20 @@ func (b *between) holdAnswer(which func(r *http.Request) bool) (come, leave chan
 		default:
 			return false
 		}
-		answer := httptest.NewRecorder()
-		next.ServeHTTP(answer, r)
-		close(come)
-		<-leave
-		maps.Copy(w.Header(), answer.Header())
-		w.WriteHeader(answer.Code)
-		_, _ = w.Write(answer.Body.Bytes()) // a page that left needs none
+		answerLate(w, r, next, come, leave)
 		return true
 	})
 	return come, leave
+}
+
+func answerLate(w http.ResponseWriter, r *http.Request, next http.Handler, come chan<- struct{}, leave <-chan struct{}) {
+	answer := httptest.NewRecorder()
+	next.ServeHTTP(answer, r)
+	close(come)
+	<-leave
+	maps.Copy(w.Header(), answer.Header())
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(answer.Body.Bytes()) // a page that left needs none
 }
 
 // What was listed of one path is not shown under the name of another whose list is not here yet.
@@ -157,13 +161,7 @@ func TestAZnodeIsMadeWhileItIsSaidToBeMissing(t *testing.T) {
 			held := false
 			one.Do(func() {
 				held = true
-				answer := httptest.NewRecorder()
-				next.ServeHTTP(answer, r)
-				close(come)
-				<-leave
-				maps.Copy(w.Header(), answer.Header())
-				w.WriteHeader(answer.Code)
-				_, _ = w.Write(answer.Body.Bytes())
+				answerLate(w, r, next, come, leave)
 			})
 			return held
 		}
